@@ -1,0 +1,3 @@
+//! The laptop's AWS: ECS, ELBv2, CloudWatch Logs and ECR over the real wire protocol; tasks are local processes.
+
+pub mod core;

@@ -1,0 +1,1 @@
+//! A cache-aside HTTP API: Redis first, PostgreSQL on a miss.

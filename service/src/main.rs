@@ -1,0 +1,3 @@
+//! The `api` command.
+
+fn main() {}

@@ -1,0 +1,58 @@
+//! The SDK's clients, configured once: one TLS stack, a deadline on every call.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_types::timeout::TimeoutConfig;
+
+/// The longest one attempt of a call may take. The SDK itself sets no such limit.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest a call may take with all its retries.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// One client per AWS service, all from one configuration.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// Elastic Container Service.
+    pub ecs: aws_sdk_ecs::Client,
+    /// Elastic Load Balancing v2.
+    pub elbv2: aws_sdk_elasticloadbalancingv2::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Elastic Container Registry.
+    pub ecr: aws_sdk_ecr::Client,
+}
+
+impl Clients {
+    /// Clients configured as every AWS tool is: by environment, profile, or the container's role.
+    pub async fn from_env() -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(
+                Builder::new()
+                    .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                    .build_https(),
+            )
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        Self::new(&config)
+    }
+
+    /// Clients from a configuration made elsewhere.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            ecs: aws_sdk_ecs::Client::new(config),
+            elbv2: aws_sdk_elasticloadbalancingv2::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            ecr: aws_sdk_ecr::Client::new(config),
+        }
+    }
+}

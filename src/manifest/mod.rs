@@ -1,0 +1,1 @@
+//! What a person wrote: manifests, parsed with positions and checked as far as a file alone can be.
