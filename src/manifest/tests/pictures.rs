@@ -1,0 +1,1 @@
+//! Every kind of mistake, with its place and its picture.
