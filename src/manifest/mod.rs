@@ -8,9 +8,34 @@
 //! Knows YAML, the envelope of `evenkeel/v1`, and the shapes of two ECS operations. Knows nothing of AWS's state, of
 //! clocks, tasks or logs: the same text gives the same manifests and the same messages.
 
+mod checks;
+mod decode;
+mod diagnostic;
+mod digest;
+mod duration;
+mod ecs;
+mod fargate;
+mod fields;
+mod names;
+mod parse;
+mod picture;
+mod read;
+mod references;
+mod set;
+mod yaml;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Map, Value};
+
+pub use self::{
+    diagnostic::{Diagnostic, Severity},
+    parse::{Options, parse_file},
+    picture::picture,
+    read::{FileError, ReadError, SourceFile, read_dir, read_file},
+    references::{References, ReferencesError},
+    set::{Broken, ManifestSet, Refusal, Why, accept, parse_set},
+};
 
 /// One service as a person wants it, rendered: references are resolved, defaults of the envelope are filled in.
 ///
@@ -36,7 +61,8 @@ pub struct Manifest {
     pub desired_count: Option<u32>,
     /// How many tasks to create the service with. Used only when `desired_count` is `None`.
     pub initial_count: u32,
-    /// The shape of ECS RegisterTaskDefinition, `family` always present, `${image}` and `${image.tag}` still in it.
+    /// The shape of ECS RegisterTaskDefinition, `family` always present. A template until
+    /// [`Manifest::task_definition_with`] renders it: `${image}` and `${image.tag}` are still in it, `$${` stands for `${`.
     pub task_definition: Map<String, Value>,
     /// How many targets must be healthy, and what to do when they are not.
     pub target_health: Option<TargetHealth>,
@@ -149,9 +175,7 @@ pub fn cluster_name(name_or_arn: &str) -> &str {
 
 fn with_image(value: &Value, image: &str, tag: &str) -> Value {
     match value {
-        Value::String(text) => {
-            Value::String(text.replace("${image.tag}", tag).replace("${image}", image))
-        }
+        Value::String(text) => Value::String(rendered(text, image, tag)),
         Value::Array(items) => items
             .iter()
             .map(|item| with_image(item, image, tag))
@@ -162,4 +186,24 @@ fn with_image(value: &Value, image: &str, tag: &str) -> Value {
             .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
+}
+
+/// Reads a template once from left to right, so that nothing that was put in is taken for a reference.
+fn rendered(template: &str, image: &str, tag: &str) -> String {
+    const REPLACED: [&str; 3] = ["$${", "${image}", "${image.tag}"];
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, at)) = rest.find('$').and_then(|at| rest.split_at_checked(at)) {
+        text.push_str(before);
+        let replaced = REPLACED.into_iter().find(|from| at.starts_with(from));
+        text.push_str(match replaced {
+            Some("$${") => "${",
+            Some("${image}") => image,
+            Some(_) => tag,
+            None => "$",
+        });
+        rest = at.get(replaced.map_or(1, str::len)..).unwrap_or_default();
+    }
+    text.push_str(rest);
+    text
 }
