@@ -212,3 +212,125 @@ fn diagnostic(diagnostic: &Diagnostic) -> Value {
         "help": diagnostic.help,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        validate: Validate,
+    }
+
+    const RIGHT: &str = "apiVersion: evenkeel/v1
+kind: Service
+metadata: {name: api}
+spec:
+  cluster: ${terraform.cluster}
+  service: {schedulingStrategy: REPLICA}
+  taskDefinition: {containerDefinitions: [{name: api, image: nginx}]}
+";
+
+    /// Exit code, stdout and stderr of `validate` with these arguments.
+    fn validate(arguments: &[&str]) -> (u8, String, String) {
+        let line = Line::try_parse_from(["validate"].iter().chain(arguments)).unwrap();
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let code = line.validate.run(&mut out, &mut err, false).unwrap();
+        (
+            code,
+            String::from_utf8(out).unwrap(),
+            String::from_utf8(err).unwrap(),
+        )
+    }
+
+    #[test]
+    fn good_manifests_are_named_on_stdout() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_str().unwrap();
+        fs::write(directory.path().join("api.yaml"), RIGHT).unwrap();
+        let (code, out, err) = validate(&[path]);
+        assert_eq!((code, out.as_str()), (0, "ok api (${terraform.cluster})\n"));
+        assert!(
+            err.starts_with("note: 1 reference to Terraform outputs was not checked"),
+            "{err}"
+        );
+
+        fs::write(
+            directory.path().join("terraform.json"),
+            r#"{"cluster": {"value": "prod"}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            validate(&[path]),
+            (0, "ok api (prod)\n".to_owned(), String::new())
+        );
+    }
+
+    #[test]
+    fn bad_ones_are_drawn_on_stderr_and_exit_65() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("api.yaml");
+        fs::write(&path, RIGHT.replace("cluster: ${", "clutser: ${")).unwrap();
+        let (code, out, err) = validate(&[path.to_str().unwrap()]);
+        assert_eq!((code, out.as_str()), (65, ""));
+        assert!(
+            err.contains("5 |   clutser: ${terraform.cluster}\n"),
+            "{err}"
+        );
+        assert!(err.ends_with("2 errors in 1 file\n"), "{err}");
+    }
+
+    #[test]
+    fn json_is_one_document() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(
+            directory.path().join("api.yaml"),
+            RIGHT.replace("kind: Service", "kind: Servce"),
+        )
+        .unwrap();
+        let outputs = directory.path().join("other.json");
+        fs::write(&outputs, r#"{"cluster": {"value": "prod"}}"#).unwrap();
+        let arguments = [
+            directory.path().to_str().unwrap(),
+            "-o",
+            "json",
+            "--terraform-outputs",
+            outputs.to_str().unwrap(),
+        ];
+        let (code, out, _) = validate(&arguments);
+        let document: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(code, 65);
+        assert_eq!(document["valid"], false);
+        assert_eq!(document["diagnostics"][0]["line"], 2);
+        assert_eq!(
+            document["diagnostics"][0]["help"],
+            "did you mean `Service`?"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_and_what_is_not_there_are_told_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_str().unwrap();
+        let absent = directory.path().join("absent.yaml");
+        assert_eq!(validate(&[path]).0, 64);
+        let (code, _, err) = validate(&[absent.to_str().unwrap()]);
+        assert_eq!(code, 1);
+        assert!(
+            err.contains("absent.yaml") && err.contains("No such file"),
+            "{err}"
+        );
+        fs::write(directory.path().join("terraform.json"), "{").unwrap();
+        let (code, _, err) = validate(&[path]);
+        assert_eq!(code, 1);
+        assert!(
+            err.contains("terraform.json is not the output of `terraform output -json`"),
+            "{err}"
+        );
+    }
+}

@@ -142,7 +142,9 @@ fn load_balancers(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_
         let Some(port) = balancer.get("containerPort").and_then(Value::as_i64) else {
             continue;
         };
-        if !ranges && !ports.contains(&port) {
+        // Mappings that are wrong have been reported, and are not here.
+        let whole = container.contains_key("portMappings") || !report.has_errors();
+        if whole && !ranges && !ports.contains(&port) {
             let known: Vec<String> = ports.iter().map(i64::to_string).collect();
             let help = match known.is_empty() {
                 true => format!("add a port mapping with containerPort {port} to it"),

@@ -449,7 +449,9 @@ fn from_json(value: Value, place: Place, written: &str, template: bool) -> Kind 
 pub(super) fn note_unresolved(spent: &Spent, place: Place, report: &mut Report<'_>) {
     let left = spent.left;
     if left > 0 {
-        let message = format!("{left} references to Terraform outputs were not checked");
+        let what = if left == 1 { "reference" } else { "references" };
+        let were = if left == 1 { "was" } else { "were" };
+        let message = format!("{left} {what} to Terraform outputs {were} not checked");
         report
             .add(Severity::Note, place, message)
             .help("give the outputs with --terraform-outputs FILE (`terraform output -json`)");

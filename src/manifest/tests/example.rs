@@ -14,7 +14,7 @@ fn the_design_s_example_means_what_it_says() {
     assert_eq!(
         said,
         [
-            "m.yaml:23:3: Fargate needs networkMode awsvpc, and none is given; add `networkMode: awsvpc` to spec.taskDefinition"
+            "m.yaml:24:3: Fargate needs networkMode awsvpc, and none is given; add `networkMode: awsvpc` to spec.taskDefinition"
         ]
     );
     let [manifest] = manifests.as_slice() else {

@@ -71,7 +71,7 @@ fn elsewhere_the_tag_is_known_and_the_image_is_not() {
     assert_eq!(
         lines(&wrong),
         [
-            "m.yaml:3:40: `${image}` is known only within spec.taskDefinition; elsewhere there is `${image.tag}`"
+            "m.yaml:3:42: `${image}` is known only within spec.taskDefinition; elsewhere there is `${image.tag}`"
         ]
     );
 }
