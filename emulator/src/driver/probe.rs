@@ -29,9 +29,13 @@ async fn status(addresses: &Addresses, probe: &Probe) -> Option<u16> {
         .ok()?;
     let stream = TcpStream::connect(to).await.ok()?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-    // The connection is dropped with this future, and so the socket is closed whatever the target does.
-    tokio::select! {
-        response = sender.send_request(request) => Some(response.ok()?.status().as_u16()),
-        _ = connection => None,
-    }
+    let response = sender.send_request(request);
+    tokio::pin!(response);
+    // The connection is dropped with this future, and so the socket is closed whatever the target does. It may be at its
+    // end in the same moment in which it has brought the response.
+    let response = tokio::select! {
+        response = &mut response => response,
+        _ = connection => response.await,
+    };
+    Some(response.ok()?.status().as_u16())
 }
