@@ -1,6 +1,6 @@
 //! The command line: arguments in, exit codes out.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +22,21 @@ enum Command {
 
 /// Parses the process's arguments, runs the command, and says how the process should end.
 pub fn main() -> ExitCode {
-    let _arguments = Arguments::parse();
-    ExitCode::SUCCESS
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            let _unheard = writeln!(anstream::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    match command {
+        #[cfg(feature = "local")]
+        Command::Local(command) => runtime.block_on(crate::local::run(command)),
+    }
 }
