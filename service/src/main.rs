@@ -1,3 +1,7 @@
 //! The `api` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    api::run(std::env::args_os().skip(1), &|name| std::env::var_os(name))
+}

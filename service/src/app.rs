@@ -1,0 +1,247 @@
+//! Wires everything: from arguments and environment to an exit code.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::{self, Command};
+use crate::config::{BaseConfig, Environment, Problem, ServeConfig};
+use crate::http::{self, Api, ApiError, Reply};
+use crate::items::{Cache, Catalogue, Store};
+use crate::metrics::Metrics;
+use crate::migrate::{self, MigrateError};
+use crate::server::{self, Answer};
+use crate::shutdown::{self, Drained};
+use crate::{logging, logging::chain};
+
+/// Wrong arguments or environment: EX_USAGE of sysexits(3).
+const USAGE: u8 = 64;
+
+/// Runs the command that `arguments` name and returns the process's exit code: 0 done, 1 failed, 64 wrong arguments or environment.
+///
+/// `environment` looks a variable up. Logs go to stdout as JSON lines; what is wrong with arguments or environment goes to stderr.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+) -> ExitCode {
+    match cli::parse(arguments) {
+        Err(error) => complain(&[error]),
+        Ok(Command::Help) => say(cli::HELP),
+        Ok(Command::Version) => say(concat!("api ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Migrate) => with_base(environment, async |base: &BaseConfig| {
+            let applied = migrate::migrate(base.database.reveal()).await?;
+            tracing::info!(?applied, "migrated");
+            Ok(())
+        }),
+        Ok(Command::Seed(count)) => with_base(environment, async |base: &BaseConfig| {
+            seed(base, count).await
+        }),
+        Ok(Command::Serve) => with(ServeConfig::parse(environment), |config| {
+            logging::start(&config.base.log_filter);
+            execute(serve(config))
+        }),
+    }
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum RunError {
+    #[error("the database is not ready")]
+    Migrate(#[from] MigrateError),
+    #[error("cannot listen on {address}; choose another with {variable}")]
+    Listen {
+        address: SocketAddr,
+        variable: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot start")]
+    Io(#[from] io::Error),
+    #[error("the metrics are inconsistent")]
+    Metrics(#[from] prometheus::Error),
+    #[error("the API is inconsistent")]
+    Api(#[from] ApiError),
+    #[error("the Redis client refuses REDIS_URL")]
+    Redis(#[from] bb8_redis::redis::RedisError),
+}
+
+async fn seed(base: &BaseConfig, count: NonZeroU32) -> Result<(), RunError> {
+    let rows = migrate::seed(base.database.reveal(), count).await?;
+    if rows == 0 {
+        tracing::info!("the table has rows already; nothing was inserted");
+    } else {
+        tracing::info!(rows, "seeded the empty table");
+    }
+    Ok(())
+}
+
+async fn serve(config: ServeConfig) -> Result<(), RunError> {
+    let mut stop = Stop::new()?;
+    let applied = tokio::select! {
+        applied = migrate::migrate(config.base.database.reveal()) => applied?,
+        signal = stop.requested() => {
+            tracing::info!(signal, "stopped before serving");
+            return Ok(());
+        }
+    };
+    tracing::info!(?applied, "migrated");
+
+    let metrics = Arc::new(Metrics::new(&config.version, http::documented_answers())?);
+    let (shutdown, drain) = shutdown::channel();
+    let store = Store::start(
+        config.base.database.reveal(),
+        metrics.pool_wait("postgresql"),
+    );
+    let cache = Cache::start(config.redis.reveal(), metrics.pool_wait("redis"))?;
+    let catalogue = Arc::new(Catalogue::new(
+        store,
+        cache,
+        metrics.cache.clone(),
+        drain.clone(),
+    ));
+    let api = Api::new(
+        Arc::clone(&catalogue),
+        Arc::clone(&metrics),
+        &config.version,
+        drain.clone(),
+    )?;
+
+    let listener = listen(config.address, "PORT").await?;
+    let scrapes = listen(config.metrics_address, "METRICS_PORT").await?;
+    tracing::info!(
+        address = %listener.local_addr()?,
+        metrics_address = %scrapes.local_addr()?,
+        version = config.version,
+        "listening"
+    );
+    let scraper = Scraper { metrics, catalogue };
+    tokio::spawn(server::serve(listener, Arc::new(api), drain.clone()));
+    tokio::spawn(server::serve(scrapes, Arc::new(scraper), drain));
+
+    let signal = stop.requested().await;
+    tracing::info!(signal, "draining");
+    match shutdown.drain().await {
+        Drained::Clean => tracing::info!("stopped"),
+        Drained::Abandoned(left) => {
+            tracing::warn!(left, "stopped at the deadline with work unfinished");
+        }
+    }
+    Ok(())
+}
+
+async fn listen(
+    address: SocketAddr,
+    variable: &'static str,
+) -> Result<tokio::net::TcpListener, RunError> {
+    server::bind(address)
+        .await
+        .map_err(|source| RunError::Listen {
+            address,
+            variable,
+            source,
+        })
+}
+
+impl Answer for Api {
+    async fn answer(&self, request: Request<Incoming>) -> Reply {
+        self.handle(request).await
+    }
+}
+
+/// What the metrics port serves.
+struct Scraper {
+    metrics: Arc<Metrics>,
+    catalogue: Arc<Catalogue>,
+}
+
+impl Answer for Scraper {
+    async fn answer(&self, request: Request<Incoming>) -> Reply {
+        let (method, path) = (request.method(), request.uri().path());
+        http::scrape(&self.metrics, &self.catalogue, method, path)
+    }
+}
+
+/// The signals that end the process.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn requested(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+fn with_base(
+    environment: Environment<'_>,
+    command: impl AsyncFnOnce(&BaseConfig) -> Result<(), RunError>,
+) -> ExitCode {
+    with(BaseConfig::parse(environment), |base| {
+        logging::start(&base.log_filter);
+        execute(async move { command(&base).await })
+    })
+}
+
+fn with<C>(parsed: Result<C, Vec<Problem>>, command: impl FnOnce(C) -> ExitCode) -> ExitCode {
+    match parsed {
+        Ok(config) => command(config),
+        Err(problems) => complain(&problems),
+    }
+}
+
+fn execute(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
+    let result = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(RunError::from)
+        .and_then(|runtime| {
+            let result = runtime.block_on(command);
+            // What is left has had its time.
+            runtime.shutdown_background();
+            result
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = chain(&error), "failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line each on stderr.
+fn complain(problems: &[impl Display]) -> ExitCode {
+    let mut stderr = io::stderr().lock();
+    for problem in problems {
+        // There is nowhere else to complain to.
+        let _ = writeln!(stderr, "error: {problem}");
+    }
+    ExitCode::from(USAGE)
+}
+
+fn say(text: &str) -> ExitCode {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,86 @@
+//! Entity tags and the conditions on them (RFC 9110, sections 8.8.3 and 13.1). Pure.
+//!
+//! A tag is the item's version in quotes; it is strong, because a version has one representation.
+
+use hyper::HeaderMap;
+use hyper::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
+
+use crate::items::PriorVersion;
+
+/// The tag of a version.
+pub(crate) fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// Whether `If-None-Match` names this version, so that the client has it already.
+pub(crate) fn is_known(headers: &HeaderMap, version: i64) -> bool {
+    let tag = etag(version);
+    elements(headers.get_all(IF_NONE_MATCH).iter()).any(|element| {
+        // The comparison is weak here.
+        element == "*" || element.strip_prefix("W/").unwrap_or(element) == tag
+    })
+}
+
+/// The versions that `If-Match` allows a change to replace. A tag that is none of ours matches nothing.
+pub(crate) fn prior_version(headers: &HeaderMap) -> PriorVersion {
+    if !headers.contains_key(IF_MATCH) {
+        return PriorVersion::Any;
+    }
+    let elements: Vec<_> = elements(headers.get_all(IF_MATCH).iter()).collect();
+    if elements.contains(&"*") {
+        return PriorVersion::Any;
+    }
+    // The comparison is strong here: a weak tag never matches.
+    let versions = elements
+        .iter()
+        .filter_map(|element| element.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    PriorVersion::OneOf(versions.collect())
+}
+
+/// The elements of a list of tags. Ours hold no comma, so a foreign tag that does is cut into pieces that match nothing.
+fn elements<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> impl Iterator<Item = &'a str> {
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderName;
+
+    use super::*;
+
+    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name.clone(), HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_known_version_is_recognised() {
+        for known in [&["\"3\""][..], &["W/\"3\""], &["\"1\", \"3\""], &["*"]] {
+            assert!(is_known(&headers(IF_NONE_MATCH, known), 3), "{known:?}");
+        }
+        for unknown in [&[][..], &["\"4\""], &["3"], &["\"3"]] {
+            assert!(
+                !is_known(&headers(IF_NONE_MATCH, unknown), 3),
+                "{unknown:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn if_match_names_versions() {
+        let prior = |values: &[&str]| prior_version(&headers(IF_MATCH, values));
+        assert_eq!(prior(&[]), PriorVersion::Any);
+        assert_eq!(prior(&["*"]), PriorVersion::Any);
+        assert_eq!(
+            prior(&["\"3\", \"5\"", "\"7\""]),
+            PriorVersion::OneOf(vec![3, 5, 7])
+        );
+        assert_eq!(prior(&["W/\"3\", x"]), PriorVersion::OneOf(vec![]));
+    }
+}

@@ -1,0 +1,279 @@
+//! What an item is, and which drafts of one are acceptable. Pure.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Characters in a name.
+pub(crate) const MAX_NAME: usize = 200;
+/// Characters in a description.
+pub(crate) const MAX_DESCRIPTION: usize = 10_000;
+/// The largest price in cents: above 2^53 - 1 a JSON reader may round (RFC 8259, section 6).
+pub(crate) const MAX_PRICE_CENTS: i64 = (1 << 53) - 1;
+
+/// An item as it is stored and shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Item {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) price_cents: i64,
+    /// 1 at first, one more with every change; ids are never used again, so id and version name one content.
+    pub(crate) version: i64,
+    pub(crate) updated_at: jiff::Timestamp,
+}
+
+/// The part of an item that a client writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Draft {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) price_cents: i64,
+}
+
+/// The key of an item; always positive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ItemId(i64);
+
+impl ItemId {
+    /// The id in a path, or `None` where no item can have it.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        // `parse` alone would also take `+1` and `01`, two more addresses of one item.
+        let id: i64 = text.parse().ok()?;
+        (id > 0 && id.to_string() == text).then_some(Self(id))
+    }
+
+    /// The id of an item that PostgreSQL gave out.
+    pub(crate) const fn stored(item: &Item) -> Self {
+        Self(item.id)
+    }
+
+    pub(crate) const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// An item's JSON as it goes to clients and into the cache, with its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Document {
+    pub(crate) version: i64,
+    pub(crate) json: Bytes,
+}
+
+impl Document {
+    /// # Errors
+    ///
+    /// When the item cannot be written as JSON, which its types rule out.
+    pub(crate) fn of(item: &Item) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            version: item.version,
+            json: serde_json::to_vec(item)?.into(),
+        })
+    }
+
+    /// Reads a document back; `None` when the bytes are not one.
+    pub(crate) fn from_json(json: Vec<u8>) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: i64,
+        }
+        let Versioned { version } = serde_json::from_slice(&json).ok()?;
+        Some(Self {
+            version,
+            json: json.into(),
+        })
+    }
+}
+
+/// Which versions a change may replace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PriorVersion {
+    Any,
+    OneOf(Vec<i64>),
+}
+
+/// One thing that is wrong with a draft.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Invalid {
+    /// What is wrong, for the client's author.
+    pub(crate) detail: String,
+    /// A JSON pointer in URI fragment form (RFC 6901, section 6), as in RFC 9457.
+    pub(crate) pointer: String,
+}
+
+impl Invalid {
+    fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            detail: detail.into(),
+            pointer: pointer.into(),
+        }
+    }
+}
+
+/// Parses a draft, or names everything that is wrong with it.
+pub(crate) fn parse_draft(json: &[u8]) -> Result<Draft, Vec<Invalid>> {
+    let value: Value = serde_json::from_slice(json)
+        .map_err(|error| vec![Invalid::new("#", format!("is not JSON: {error}"))])?;
+    let Value::Object(mut members) = value else {
+        return Err(vec![Invalid::new("#", "must be an object")]);
+    };
+    let mut invalid = Vec::new();
+    let name = name(&mut members, &mut invalid);
+    let description = description(&mut members, &mut invalid);
+    let price_cents = price_cents(&mut members, &mut invalid);
+    // At most a few are named: the body may hold thousands.
+    for member in members.keys().take(10) {
+        invalid.push(Invalid::new(
+            format!("#/{}", pointer_token(member)),
+            "is not a member of an item; name, description and price_cents are",
+        ));
+    }
+    match (name, description, price_cents) {
+        (Some(name), Some(description), Some(price_cents)) if invalid.is_empty() => Ok(Draft {
+            name,
+            description,
+            price_cents,
+        }),
+        _ => Err(invalid),
+    }
+}
+
+fn name(members: &mut Map<String, Value>, invalid: &mut Vec<Invalid>) -> Option<String> {
+    let wrong = match members.remove("name") {
+        None => "is missing".to_owned(),
+        Some(Value::String(name)) if name.trim().is_empty() => "must not be blank".to_owned(),
+        Some(Value::String(name)) => match text_problem(&name, MAX_NAME) {
+            None => return Some(name),
+            Some(problem) => problem,
+        },
+        Some(_) => "must be a string".to_owned(),
+    };
+    invalid.push(Invalid::new("#/name", wrong));
+    None
+}
+
+fn description(members: &mut Map<String, Value>, invalid: &mut Vec<Invalid>) -> Option<String> {
+    let wrong = match members.remove("description") {
+        None => return Some(String::new()),
+        Some(Value::String(text)) => match text_problem(&text, MAX_DESCRIPTION) {
+            None => return Some(text),
+            Some(problem) => problem,
+        },
+        Some(_) => "must be a string".to_owned(),
+    };
+    invalid.push(Invalid::new("#/description", wrong));
+    None
+}
+
+fn price_cents(members: &mut Map<String, Value>, invalid: &mut Vec<Invalid>) -> Option<i64> {
+    let wrong = match members.remove("price_cents") {
+        None => "is missing".to_owned(),
+        Some(value) => match value
+            .as_i64()
+            .filter(|cents| (0..=MAX_PRICE_CENTS).contains(cents))
+        {
+            Some(cents) => return Some(cents),
+            None => format!("must be a whole number from 0 to {MAX_PRICE_CENTS}"),
+        },
+    };
+    invalid.push(Invalid::new("#/price_cents", wrong));
+    None
+}
+
+fn text_problem(text: &str, most: usize) -> Option<String> {
+    if text.contains('\0') {
+        // PostgreSQL's text cannot hold it.
+        return Some("must not contain U+0000".to_owned());
+    }
+    (text.chars().count() > most).then(|| format!("must have at most {most} characters"))
+}
+
+/// Escapes a member's name for a pointer in a URI fragment, and shortens an absurd one.
+fn pointer_token(member: &str) -> String {
+    let mut token = String::new();
+    for byte in member.bytes().take(64) {
+        match byte {
+            b'~' => token.push_str("~0"),
+            b'/' => token.push_str("~1"),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+                token.push(char::from(byte));
+            }
+            other => token.push_str(&format!("%{other:02X}")),
+        }
+    }
+    token
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointers(json: &str) -> Vec<String> {
+        parse_draft(json.as_bytes())
+            .unwrap_err()
+            .into_iter()
+            .map(|invalid| invalid.pointer)
+            .collect()
+    }
+
+    #[test]
+    fn a_draft_needs_a_name_and_a_price() {
+        let draft = parse_draft(br#"{"name":"Lamp","price_cents":1999}"#).unwrap();
+        assert_eq!(
+            draft,
+            Draft {
+                name: "Lamp".into(),
+                description: String::new(),
+                price_cents: 1999
+            }
+        );
+        assert_eq!(pointers("{}"), ["#/name", "#/price_cents"]);
+    }
+
+    #[test]
+    fn everything_wrong_is_named_at_once() {
+        let json = r#"{"name":" ","description":7,"price_cents":-1,"a/b~c d":1}"#;
+        assert_eq!(
+            pointers(json),
+            ["#/name", "#/description", "#/price_cents", "#/a~1b~0c%20d"]
+        );
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        let draft = |name: usize, price: i64| {
+            let json = serde_json::json!({"name": "é".repeat(name), "price_cents": price});
+            parse_draft(json.to_string().as_bytes())
+        };
+        assert!(draft(MAX_NAME, MAX_PRICE_CENTS).is_ok());
+        assert!(draft(MAX_NAME + 1, 0).is_err());
+        assert!(draft(1, MAX_PRICE_CENTS + 1).is_err());
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_refused_as_a_whole() {
+        for json in ["", "{", "[]", "null", "\u{0}", "{\"name\":\"\\ud800\"}"] {
+            assert_eq!(pointers(json), ["#"], "{json}");
+        }
+        assert_eq!(
+            pointers(r#"{"name":"a\u0000","price_cents":1.5}"#),
+            ["#/name", "#/price_cents"]
+        );
+    }
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        assert_eq!(ItemId::parse("1").map(ItemId::get), Some(1));
+        for bad in ["", "0", "-1", "+1", "01", "1.0", "9223372036854775808", "a"] {
+            assert_eq!(ItemId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_cached_document_is_read_back_or_refused() {
+        let read = |text: &str| Document::from_json(text.as_bytes().to_vec());
+        assert_eq!(read(r#"{"id":1,"version":3}"#).unwrap().version, 3);
+        assert_eq!(read("{}"), None);
+        assert_eq!(read("garbage"), None);
+    }
+}

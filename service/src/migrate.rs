@@ -1,0 +1,163 @@
+//! The schema: migrated, and filled with sample rows, on a connection of its own under an advisory lock.
+//!
+//! Guarantee: however many processes start at once, each migration runs once. An older binary starts on a newer schema (a rollback
+//! must), so migrations only ever add what older versions can ignore.
+
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_postgres::{Client, Config, NoTls};
+
+use crate::logging::chain;
+
+/// How long to wait for a database that is not there yet.
+const WAIT: Duration = Duration::from_secs(30);
+/// One attempt to connect, handshake included.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Between attempts.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Waiting for the lock and migrating together.
+const MIGRATE: Duration = Duration::from_secs(60);
+/// Seeding.
+const SEED: Duration = Duration::from_secs(120);
+/// Any constant that no other user of the database takes: "api" in ASCII.
+const LOCK: &str = "SELECT pg_advisory_lock(6385769)";
+
+mod embedded {
+    #![allow(
+        unreachable_pub,
+        missing_docs,
+        clippy::expect_used,
+        clippy::unwrap_used,
+        reason = "generated"
+    )]
+    refinery::embed_migrations!("migrations");
+}
+
+/// Why the database could not be prepared.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MigrateError {
+    #[error("PostgreSQL did not answer within {WAIT:?}; check DATABASE_URL and the server")]
+    NoDatabase(#[source] ConnectError),
+    #[error("migrating did not end within {MIGRATE:?}; does another process hold the lock?")]
+    MigrateDeadline,
+    #[error("cannot take the migration lock")]
+    Lock(#[source] tokio_postgres::Error),
+    #[error("a migration failed")]
+    Migration(#[source] Box<refinery::Error>),
+    #[error("seeding did not end within {SEED:?}")]
+    SeedDeadline,
+    #[error("cannot insert the rows")]
+    Seed(#[source] tokio_postgres::Error),
+}
+
+/// Why one attempt to connect failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("no connection within {CONNECT:?}")]
+    Deadline,
+    #[error("cannot connect")]
+    Failed(#[source] tokio_postgres::Error),
+}
+
+/// Brings the schema up to date; returns the names of the migrations that were applied.
+pub(crate) async fn migrate(config: &Config) -> Result<Vec<String>, MigrateError> {
+    let session = Session::open(config).await?;
+    session.migrated().await.map(|(_, applied)| applied)
+}
+
+/// Migrates, then inserts `count` rows if the table is empty; returns how many rows were inserted.
+pub(crate) async fn seed(config: &Config, count: NonZeroU32) -> Result<u64, MigrateError> {
+    let (session, _) = Session::open(config).await?.migrated().await?;
+    // The lock is still held: two seeders at once insert once.
+    let insert = "INSERT INTO items (name, description, price_cents)
+        SELECT 'item ' || n, 'Sample item number ' || n, (n * 7919) % 100000
+        FROM generate_series(1, $1::bigint) AS n
+        WHERE NOT EXISTS (SELECT FROM items)
+        ORDER BY n";
+    within(
+        SEED,
+        MigrateError::SeedDeadline,
+        session.client.execute(insert, &[&i64::from(count.get())]),
+    )
+    .await?
+    .map_err(MigrateError::Seed)
+}
+
+/// A connection and the task that drives it; both end when it is dropped, and with them the lock.
+struct Session {
+    client: Client,
+    driver: JoinHandle<()>,
+}
+
+impl Session {
+    /// Connects, waiting for a database that is not there yet.
+    async fn open(config: &Config) -> Result<Self, MigrateError> {
+        let deadline = Instant::now() + WAIT;
+        let mut said = false;
+        loop {
+            let attempt = timeout_at(deadline, timeout(CONNECT, config.connect(NoTls)))
+                .await
+                .unwrap_or_else(Err);
+            let error = match attempt {
+                Ok(Ok((client, connection))) => {
+                    let driver = tokio::spawn(async move {
+                        // Whoever waits for a reply is told the error.
+                        let _ = connection.await;
+                    });
+                    return Ok(Self { client, driver });
+                }
+                Ok(Err(error)) => ConnectError::Failed(error),
+                Err(_) => ConnectError::Deadline,
+            };
+            if Instant::now() + PAUSE >= deadline {
+                return Err(MigrateError::NoDatabase(error));
+            }
+            if !said {
+                said = true;
+                tracing::warn!(error = chain(&error), "waiting for PostgreSQL");
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    /// Takes the lock, which is held until the session ends, and migrates.
+    async fn migrated(mut self) -> Result<(Self, Vec<String>), MigrateError> {
+        let report = within(MIGRATE, MigrateError::MigrateDeadline, async {
+            self.client
+                .batch_execute(LOCK)
+                .await
+                .map_err(MigrateError::Lock)?;
+            embedded::migrations::runner()
+                // A schema that is newer than this binary is what a rollback finds.
+                .set_abort_missing(false)
+                .run_async(&mut self.client)
+                .await
+                .map_err(|error| MigrateError::Migration(Box::new(error)))
+        })
+        .await??;
+        let applied = report
+            .applied_migrations()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        Ok((self, applied))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    late: MigrateError,
+    work: impl Future<Output = T>,
+) -> Result<T, MigrateError> {
+    timeout(limit, work).await.map_err(|_| late)
+}
