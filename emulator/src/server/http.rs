@@ -1,0 +1,207 @@
+//! The AWS endpoint: HTTP in, a call to the actor, HTTP out.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue, USER_AGENT},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc, oneshot},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use super::{actor, introspection, journal::Journal};
+use crate::{
+    balancer::Balancer,
+    clock::Clock,
+    core::{ApiError, Call, Reply},
+    wire,
+};
+
+/// ECR takes manifests of 4 MiB, which are escaped once more as a JSON string:
+/// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html>.
+const MAX_BODY: usize = 10 * 1024 * 1024;
+const MAX_CONNECTIONS: usize = 1_024;
+/// From a connection's or a request's first byte to the end of its head, and then of its body.
+const HEAD: Duration = Duration::from_secs(60);
+const BODY: Duration = Duration::from_secs(30);
+/// The model answers within microseconds; this is for one that hangs.
+const ANSWER: Duration = Duration::from_secs(10);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What every connection uses.
+#[derive(Debug)]
+pub(super) struct Web {
+    pub(super) aws: SocketAddr,
+    pub(super) balancer: Arc<Balancer>,
+    pub(super) journal: Arc<Mutex<Journal>>,
+    calls: mpsc::Sender<actor::Request>,
+    clock: Clock,
+}
+
+impl Web {
+    pub(super) fn new(
+        aws: SocketAddr,
+        calls: mpsc::Sender<actor::Request>,
+        clock: Clock,
+        balancer: Arc<Balancer>,
+    ) -> Self {
+        Self {
+            aws,
+            balancer,
+            journal: Arc::default(),
+            calls,
+            clock,
+        }
+    }
+
+    pub(super) fn journal(&self) -> Arc<Mutex<Journal>> {
+        Arc::clone(&self.journal)
+    }
+}
+
+/// Accepts until the end, then drops every connection.
+pub(super) async fn serve(socket: TcpListener, web: Arc<Web>, ending: CancellationToken) {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = TaskTracker::new();
+    let accept = async {
+        loop {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                return;
+            };
+            match socket.accept().await {
+                Ok((stream, _)) => {
+                    let (web, ending) = (Arc::clone(&web), ending.clone());
+                    connections.spawn(async move {
+                        ending.run_until_cancelled(connection(stream, web)).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection to the AWS endpoint");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    };
+    ending.run_until_cancelled(accept).await;
+    connections.close();
+    connections.wait().await;
+}
+
+async fn connection(stream: TcpStream, web: Arc<Web>) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let web = Arc::clone(&web);
+        async move { Ok::<_, Infallible>(answer(&web, request).await) }
+    });
+    // An error here is the client's: it went away, or did not speak HTTP and was told so.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn answer(web: &Web, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    if let Some(route) = head.uri.path().strip_prefix("/_emulator/") {
+        return introspection::answer(web, &head.method, &head.uri, route);
+    }
+    if head.uri.path() != "/" || ![Method::GET, Method::POST].contains(&head.method) {
+        let text = "This is an AWS endpoint for ECS, ELBv2, CloudWatch Logs, ECR and STS: POST /\n";
+        let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        return response;
+    }
+    let body = read(body).await;
+    let bytes = body.as_ref().map(|bytes| &**bytes).unwrap_or_default();
+    let (protocol, decoded) = wire::decode(&head.uri, &head.headers, bytes);
+    let unread = body.is_err();
+    let (operation, outcome) = match body.and(decoded) {
+        Ok(call) => (
+            call.operation.clone(),
+            web.call(call, user_agent(&head.headers)).await,
+        ),
+        Err(error) => (String::new(), Err(error)),
+    };
+    let id = Uuid::new_v4().to_string();
+    let mut response = wire::encode(protocol, &operation, &outcome, &id, web.clock.now());
+    if unread {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+    }
+    response
+}
+
+impl Web {
+    async fn call(&self, call: Call, user_agent: String) -> Result<Reply, ApiError> {
+        let (sender, receiver) = oneshot::channel();
+        let request = actor::Request {
+            call,
+            user_agent,
+            outcome: sender,
+        };
+        let answered = async {
+            self.calls.send(request).await.ok()?;
+            receiver.await.ok()
+        };
+        match timeout(ANSWER, answered).await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) | Err(_) => Err(ApiError {
+                status: 503,
+                code: "ServiceUnavailable",
+                message: "the emulator is ending or overloaded".to_owned(),
+            }),
+        }
+    }
+}
+
+async fn read(body: Incoming) -> Result<Bytes, ApiError> {
+    let failure = |status, code, message: String| ApiError {
+        status,
+        code,
+        message,
+    };
+    match timeout(BODY, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(failure(
+            413,
+            "RequestEntityTooLargeException",
+            format!("the body is longer than {MAX_BODY} bytes"),
+        )),
+        Ok(Err(error)) => Err(failure(
+            400,
+            "IncompleteBody",
+            format!("the body cannot be read: {error}"),
+        )),
+        Err(_) => Err(failure(
+            408,
+            "RequestTimeout",
+            format!("the body was not sent within {BODY:?}"),
+        )),
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> String {
+    headers
+        .get(USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .map(|text| format!("{text:.256}"))
+        .unwrap_or_default()
+}
