@@ -1,2 +1,15 @@
-//! placeholder
-fn main() {}
+//! The `api` binary against real PostgreSQL and real Redis. Run through `make test`, which sets DATABASE_URL and REDIS_URL.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at its first surprise"
+)]
+
+mod caching;
+mod faults;
+mod harness;
+mod lifecycle;
+mod problems;
+mod startup;
