@@ -1,1 +1,209 @@
 //! What a person wrote: manifests, parsed with positions and checked as far as a file alone can be.
+//!
+//! ```text
+//! directory ─ read ─→ SourceFile ─ yaml ─→ Node (positions) ─ references ─→ Node ─ decode ─→ Manifest
+//!                                      └──────────── every error on the way ───────→ Diagnostic
+//! ```
+//!
+//! Knows YAML, the envelope of `evenkeel/v1`, and the shapes of two ECS operations. Knows nothing of AWS's state, of
+//! clocks, tasks or logs: the same text gives the same manifests and the same messages.
+
+mod checks;
+mod decode;
+mod diagnostic;
+mod digest;
+mod duration;
+mod ecs;
+mod fargate;
+mod fields;
+mod names;
+mod parse;
+mod picture;
+mod read;
+mod references;
+mod set;
+mod yaml;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Map, Value};
+
+pub use self::{
+    diagnostic::{Diagnostic, Severity},
+    parse::{Options, parse_file},
+    picture::picture,
+    read::{FileError, ReadError, SourceFile, read_dir, read_file},
+    references::{References, ReferencesError},
+    set::{Broken, ManifestSet, Refusal, Why, accept, parse_set},
+};
+
+/// One service as a person wants it, rendered: references are resolved, defaults of the envelope are filled in.
+///
+/// The two ECS documents are in ECS's own camelCase shape with the types of its API model. Defaults that AWS would fill
+/// in are *not* filled in here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The file as the person knows it, e.g. `manifests/api.yaml`.
+    pub file: String,
+    /// The line of the document's first key, counted from 1.
+    pub line: usize,
+    /// The ECS service name: 1 to 255 of `[A-Za-z0-9_-]`.
+    pub name: String,
+    /// The cluster's name or ARN, as written.
+    pub cluster: String,
+    /// Tags on the service and its tasks.
+    pub labels: BTreeMap<String, String>,
+    /// What `${image}` stands for; `None` where the definition names its images itself.
+    pub image: Option<Image>,
+    /// The shape of ECS CreateService, without `desiredCount`, `cluster`, `serviceName`, `taskDefinition` and `tags`.
+    pub service: Map<String, Value>,
+    /// How many tasks; `None` where autoscaling owns the count.
+    pub desired_count: Option<u32>,
+    /// How many tasks to create the service with. Used only when `desired_count` is `None`.
+    pub initial_count: u32,
+    /// The shape of ECS RegisterTaskDefinition, `family` always present. A template until
+    /// [`Manifest::task_definition_with`] renders it: `${image}` and `${image.tag}` are still in it, `$${` stands for `${`.
+    pub task_definition: Map<String, Value>,
+    /// How many targets must be healthy, and what to do when they are not.
+    pub target_health: Option<TargetHealth>,
+    /// A log group that this manifest owns.
+    pub log_group: Option<LogGroup>,
+    /// How a rollout is bounded and remembered.
+    pub rollout: Rollout,
+    /// What to do about differences that nobody asked for in the manifest.
+    pub drift: Drift,
+    /// Why the service is left alone; `Some("")` where no reason was given, `None` where it is not suspended.
+    pub suspend: Option<String>,
+    /// Whether a live service without our owner tag may be taken over.
+    pub adopt: bool,
+    /// SHA-256, in hex, of the rendered manifest's canonical JSON; formatting and comments do not change it.
+    pub digest: String,
+}
+
+/// The line a person edits to roll out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// `HOST/PATH` without a tag, e.g. `123456789012.dkr.ecr.eu-central-1.amazonaws.com/api`.
+    pub repository: String,
+    /// The tag exactly as written: `1.10` stays `1.10`.
+    pub tag: String,
+    /// Whether a tag that is pushed again rolls out.
+    pub track: bool,
+}
+
+/// The target group's minimum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetHealth {
+    /// Healthy targets wanted, at least 1.
+    pub minimum_healthy: u32,
+    /// How long fewer are borne while no rollout runs.
+    pub grace_period: Duration,
+    /// What happens then.
+    pub action: TargetHealthAction,
+}
+
+/// What happens when too few targets are healthy for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetHealthAction {
+    /// One forced new deployment per incident.
+    Redeploy,
+    /// Only say so.
+    Report,
+}
+
+/// A CloudWatch Logs group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogGroup {
+    /// 1 to 512 of `[A-Za-z0-9_/.#-]`.
+    pub name: String,
+    /// One of CloudWatch's own values; `None` keeps events for ever.
+    pub retention_in_days: Option<u32>,
+}
+
+/// How a rollout is bounded and remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rollout {
+    /// The longest wait for one more healthy task.
+    pub timeout: Duration,
+    /// How many old revisions of the task definition stay registered.
+    pub keep_revisions: u32,
+}
+
+/// What to do about drift.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// Repair it or only report it.
+    pub policy: DriftPolicy,
+    /// JSON pointers (RFC 6901) beginning with `/service`, `/taskDefinition` or `/logGroup`, as `plan` prints them.
+    pub ignore: Vec<String>,
+}
+
+/// Repair drift or only report it. An edit of the manifest is rolled out under either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriftPolicy {
+    /// Repair it.
+    Enforce,
+    /// Only report it.
+    Report,
+}
+
+impl Manifest {
+    /// The service this manifest describes: the cluster's *name* (the last part of an ARN) and the service's.
+    #[must_use]
+    pub fn key(&self) -> (String, String) {
+        (cluster_name(&self.cluster).to_owned(), self.name.clone())
+    }
+
+    /// The task definition to register: every `${image}` replaced by `image`, every `${image.tag}` by the tag.
+    ///
+    /// `image` is what [`Manifest::image`] was resolved to, e.g. `repository@sha256:…`.
+    #[must_use]
+    pub fn task_definition_with(&self, image: &str) -> Map<String, Value> {
+        let tag = self.image.as_ref().map_or("", |image| image.tag.as_str());
+        self.task_definition
+            .iter()
+            .map(|(key, value)| (key.clone(), with_image(value, image, tag)))
+            .collect()
+    }
+}
+
+/// The cluster's name, where a name or an ARN (`arn:aws:ecs:REGION:ACCOUNT:cluster/NAME`) is given.
+#[must_use]
+pub fn cluster_name(name_or_arn: &str) -> &str {
+    name_or_arn.rsplit('/').next().unwrap_or(name_or_arn)
+}
+
+fn with_image(value: &Value, image: &str, tag: &str) -> Value {
+    match value {
+        Value::String(text) => Value::String(rendered(text, image, tag)),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| with_image(item, image, tag))
+            .collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| (key.clone(), with_image(value, image, tag)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// Reads a template once from left to right, so that nothing that was put in is taken for a reference.
+fn rendered(template: &str, image: &str, tag: &str) -> String {
+    const REPLACED: [&str; 3] = ["$${", "${image}", "${image.tag}"];
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, at)) = rest.find('$').and_then(|at| rest.split_at_checked(at)) {
+        text.push_str(before);
+        let replaced = REPLACED.into_iter().find(|from| at.starts_with(from));
+        text.push_str(match replaced {
+            Some("$${") => "${",
+            Some("${image}") => image,
+            Some(_) => tag,
+            None => "$",
+        });
+        rest = at.get(replaced.map_or(1, str::len)..).unwrap_or_default();
+    }
+    text.push_str(rest);
+    text
+}
