@@ -9,7 +9,21 @@
 //! ```
 
 pub mod aws;
+pub mod backoff;
 pub mod cli;
+pub mod daemon;
+pub mod desired;
+pub mod diff;
+pub mod document;
+pub mod event;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod manifest;
+pub mod metrics;
+pub mod normal;
+pub mod observed;
+pub mod plan;
+pub mod reconcile;
+pub mod shape;
+pub mod status;
+pub mod tags;

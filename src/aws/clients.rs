@@ -7,7 +7,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_smithy_types::timeout::TimeoutConfig;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 
 /// The longest one attempt of a call may take. The SDK itself sets no such limit.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,12 +17,17 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 /// One client per AWS service, all from one configuration.
 #[derive(Debug, Clone)]
 pub struct Clients {
-    /// Elastic Container Service.
+    /// Elastic Container Service, for reads: the SDK tries them again.
     pub ecs: aws_sdk_ecs::Client,
+    /// Elastic Container Service, for writes: one attempt each, so that a lost reply is never a second write. The loop
+    /// observes again and decides anew.
+    pub ecs_writes: aws_sdk_ecs::Client,
     /// Elastic Load Balancing v2.
     pub elbv2: aws_sdk_elasticloadbalancingv2::Client,
-    /// CloudWatch Logs.
+    /// CloudWatch Logs, for reads.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// CloudWatch Logs, for writes: one attempt each.
+    pub logs_writes: aws_sdk_cloudwatchlogs::Client,
     /// Elastic Container Registry.
     pub ecr: aws_sdk_ecr::Client,
 }
@@ -48,8 +53,11 @@ impl Clients {
 
     /// Clients from a configuration made elsewhere.
     pub fn new(config: &SdkConfig) -> Self {
+        let once = config.clone().into_builder().retry_config(RetryConfig::disabled()).build();
         Self {
             ecs: aws_sdk_ecs::Client::new(config),
+            ecs_writes: aws_sdk_ecs::Client::new(&once),
+            logs_writes: aws_sdk_cloudwatchlogs::Client::new(&once),
             elbv2: aws_sdk_elasticloadbalancingv2::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
             ecr: aws_sdk_ecr::Client::new(config),

@@ -1,5 +1,76 @@
 //! The shell around the AWS SDK: the only place that calls AWS. It has two verbs, observe and apply.
 
+mod apply;
+mod budget;
 mod clients;
+mod error;
+mod explain;
+mod history;
+mod json;
+mod observe;
+mod operation;
 
+use std::{future::Future, sync::Arc, time::Instant};
+
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+pub use apply::Applied;
+pub use budget::{Bucket, Budget};
 pub use clients::Clients;
+pub use error::{AwsError, Class};
+pub use observe::{Described, Memory, SERVICES_PER_CALL, Seen};
+pub use operation::Operation;
+
+use crate::metrics::Metrics;
+
+/// AWS, within our budget of calls and counted.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    clients: Clients,
+    budget: Arc<Budget>,
+    metrics: Metrics,
+    definitions: observe::Definitions,
+}
+
+impl Aws {
+    /// AWS through these clients.
+    pub fn new(clients: Clients, metrics: Metrics) -> Self {
+        Self { clients, budget: Arc::default(), metrics, definitions: observe::Definitions::default() }
+    }
+
+    /// One call: waits for the budget, measures, and gives a failure its class.
+    async fn call<T, E>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let waited = self.budget.take(operation.bucket).await;
+        self.metrics.budget_wait.with_label_values(&[operation.bucket.name()]).inc_by(waited.as_secs_f64());
+        let began = Instant::now();
+        let result = call.await;
+        let labels = [operation.service, operation.name];
+        self.metrics.aws_duration.with_label_values(&labels).observe(began.elapsed().as_secs_f64());
+        let result =
+            result.map_err(|error| AwsError::new(format!("{}:{}", operation.service, operation.name), &error));
+        let code = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "OK");
+        self.metrics.aws_requests.with_label_values(&[operation.service, operation.name, code]).inc();
+        result
+    }
+}
+
+/// One ECS operation with a document in and a document out.
+macro_rules! ecs {
+    ($aws:expr, $operation:expr, $request:expr, $input:expr) => {{
+        let capture = crate::aws::json::Capture::default();
+        let request = $request
+            .customize()
+            .mutate_request(crate::aws::json::replace_body(&$input))
+            .interceptor(capture.clone());
+        $aws.call($operation, request.send()).await.map(|_| capture.take().unwrap_or_default())
+    }};
+}
+use ecs;

@@ -1,0 +1,305 @@
+//! Looking at one service, and at what its manifest names. Reads only.
+//!
+//! Every service costs its share of one DescribeServices, one DescribeTargetHealth and one DescribeLogGroups. The rest
+//! is asked only when something differs: a revision never changes and is described once per process.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::{
+    aws::{Aws, AwsError, Class, Operation, ecs, history::Past},
+    desired::Desired,
+    diff::Difference,
+    document::{self, Document},
+    manifest::{self, Manifest},
+    observed::{self, Image, LiveService, LogGroup, Observed, Revision, Targets},
+    plan, tags,
+};
+
+/// What one service's passes pass on to each other. Losing it costs a few reads and nothing else.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// What the image meant when the manifest with this digest was first seen.
+    image: Option<(String, Image)>,
+    /// What the past deployments were; they do not change once they are over.
+    pub(super) past: Past,
+    /// Revisions are counted once per definition that the service names.
+    tidied: Option<String>,
+    /// Differences that AWS accepted under the manifest with this digest, and did not take.
+    not_taken: Option<(String, Vec<Difference>)>,
+}
+
+impl Memory {
+    /// Differences that AWS has accepted without taking them, as long as the manifest has this digest.
+    pub fn not_taken(&self, manifest_digest: &str) -> &[Difference] {
+        match &self.not_taken {
+            Some((digest, differences)) if digest == manifest_digest => differences,
+            Some(_) | None => &[],
+        }
+    }
+
+    /// Notes what an answer to UpdateService still shows as it was. The answer is not a stale read.
+    pub fn note_not_taken(&mut self, desired: &Desired, plan: &plan::Plan, answer: &LiveService) {
+        let remaining = plan::not_taken(desired, plan, answer);
+        if !remaining.is_empty() {
+            self.not_taken = Some((desired.manifest.digest.clone(), remaining));
+        }
+    }
+}
+
+/// One look at one service.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// What the manifest asks for.
+    pub desired: Desired,
+    /// What there is.
+    pub observed: Observed,
+}
+
+/// Definitions by ARN. A registered definition never changes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Definitions(Arc<Mutex<HashMap<String, Revision>>>);
+
+/// More than this and the cache starts anew; a definition is a few kilobytes.
+const DEFINITIONS_KEPT: usize = 20_000;
+
+/// The answer to DescribeServices for one name; an error when AWS did not say.
+pub type Described = Result<Option<LiveService>, AwsError>;
+
+/// The most names that DescribeServices takes (API_DescribeServices).
+pub const SERVICES_PER_CALL: usize = 10;
+
+impl Aws {
+    /// Describes up to [`SERVICES_PER_CALL`] services of one cluster. With AWS's own time.
+    pub async fn describe_services(&self, cluster: &str, names: &[String]) -> (BTreeMap<String, Described>, Timestamp) {
+        let input = object(json!({"cluster": cluster, "services": names, "include": ["TAGS"]}));
+        let answer = match ecs!(self, Operation::DESCRIBE_SERVICES, self.clients.ecs.describe_services(), input) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let all = names.iter().map(|name| (name.clone(), Err(error.clone()))).collect();
+                return (all, Timestamp::now());
+            }
+        };
+        let found: BTreeMap<_, _> = document::objects(&answer.document, "services")
+            .map(|service| (document::text(service, "serviceName"), service))
+            .collect();
+        let failures: BTreeMap<_, _> = document::objects(&answer.document, "failures")
+            .map(|failure| (document::short_name(document::text(failure, "arn")), document::text(failure, "reason")))
+            .collect();
+        let described = names.iter().map(|name| {
+            let described = match (found.get(name.as_str()), failures.get(name.as_str())) {
+                (Some(service), _) if document::text(service, "status") == "INACTIVE" => Ok(None),
+                (Some(service), _) => Ok(Some(LiveService((*service).clone()))),
+                (None, Some(&"MISSING")) => Ok(None),
+                (None, reason) => Err(not_told(name, reason.copied())),
+            };
+            (name.clone(), described)
+        });
+        (described.collect(), answer.date.unwrap_or_else(Timestamp::now))
+    }
+
+    /// Everything that the plan for this manifest needs, beside the service itself.
+    ///
+    /// # Errors
+    /// The first read that failed: then nothing is known, and nothing may be written.
+    pub async fn observe(
+        &self,
+        manifest: &Arc<Manifest>,
+        owner: &str,
+        service: Option<LiveService>,
+        aws_time: Timestamp,
+        memory: &mut Memory,
+    ) -> Result<Seen, AwsError> {
+        let definition = match &service {
+            Some(service) => Some(self.describe_definition(service.task_definition()).await?),
+            None => None,
+        };
+        let image = self.image(manifest, service.as_ref(), memory).await?;
+        let desired = Desired::new(Arc::clone(manifest), owner, &image);
+        let (targets, log_group) = tokio::try_join!(self.targets(manifest), self.log_group(manifest))?;
+        let history = match &service {
+            Some(service) if plan::needs_history(&desired, service, definition.as_ref()) => {
+                self.history(manifest, &mut memory.past).await?
+            }
+            Some(_) | None => Vec::new(),
+        };
+        let revisions = if self.needs_revisions(&desired, service.as_ref(), definition.as_ref(), memory) {
+            self.revisions(&desired).await?
+        } else {
+            Vec::new()
+        };
+        let observed = Observed { service, definition, revisions, history, log_group, image, targets, aws_time };
+        Ok(Seen { desired, observed })
+    }
+
+    /// A definition by ARN; asked once per process.
+    pub(super) async fn describe_definition(&self, arn: &str) -> Result<Revision, AwsError> {
+        if let Some(known) = self.definitions.0.lock().unwrap_or_else(PoisonError::into_inner).get(arn) {
+            return Ok(known.clone());
+        }
+        let input = object(json!({"taskDefinition": arn, "include": ["TAGS"]}));
+        let request = self.clients.ecs.describe_task_definition();
+        let answer = ecs!(self, Operation::DESCRIBE_TASK_DEFINITION, request, input)?;
+        let document = answer.document.get("taskDefinition").and_then(|value| value.as_object()).cloned();
+        let revision = Revision { document: document.unwrap_or_default(), tags: observed::tags(&answer.document) };
+        let mut known = self.definitions.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= DEFINITIONS_KEPT {
+            known.clear();
+        }
+        known.insert(arn.to_owned(), revision.clone());
+        Ok(revision)
+    }
+
+    /// The image's reference: pinned by the service's own tags while the manifest is the one that was matched, asked of
+    /// ECR when it is another or when the tag is tracked, as written for other registries.
+    async fn image(
+        &self,
+        manifest: &Manifest,
+        service: Option<&LiveService>,
+        memory: &mut Memory,
+    ) -> Result<Image, AwsError> {
+        let Some(image) = &manifest.image else { return Ok(Image::NotUsed) };
+        let Some(registry) = ecr_account(&image.repository) else {
+            return Ok(Image::Resolved { reference: format!("{}:{}", image.repository, image.tag), digest: None });
+        };
+        if !image.track {
+            let live_tags = service.map(LiveService::tags).unwrap_or_default();
+            if live_tags.get(tags::APPLIED) == Some(&manifest.digest)
+                && let Some(digest) = live_tags.get(tags::IMAGE)
+            {
+                return Ok(pinned(&image.repository, digest));
+            }
+            if let Some((digest, known)) = &memory.image
+                && *digest == manifest.digest
+            {
+                return Ok(known.clone());
+            }
+        }
+        let resolved = self.resolve_tag(image, registry).await?;
+        if let Image::Resolved { .. } = &resolved {
+            memory.image = Some((manifest.digest.clone(), resolved.clone()));
+        }
+        Ok(resolved)
+    }
+
+    async fn resolve_tag(&self, image: &manifest::Image, registry: &str) -> Result<Image, AwsError> {
+        let name = image.repository.split_once('/').map_or(image.repository.as_str(), |(_, name)| name);
+        let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag(&image.tag).build();
+        let request = self.clients.ecr.describe_images().registry_id(registry).repository_name(name).image_ids(id);
+        match self.call(Operation::DESCRIBE_IMAGES, request.send()).await {
+            Ok(found) => match found.image_details().first().and_then(|detail| detail.image_digest()) {
+                Some(digest) => Ok(pinned(&image.repository, digest)),
+                None => Ok(missing(image, "ECR names no digest for it")),
+            },
+            Err(error) if error.code == "ImageNotFoundException" => {
+                Ok(missing(image, "the repository has no such tag; push it or correct spec.image.tag"))
+            }
+            Err(error) if error.code == "RepositoryNotFoundException" => {
+                Ok(missing(image, "there is no such repository; create it or correct spec.image.repository"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn targets(&self, manifest: &Manifest) -> Result<Option<Targets>, AwsError> {
+        let balancers = document::objects(&manifest.service, "loadBalancers");
+        let group = balancers.map(|balancer| document::text(balancer, "targetGroupArn")).find(|arn| !arn.is_empty());
+        let Some(group) = group else { return Ok(None) };
+        let request = self.clients.elbv2.describe_target_health().target_group_arn(group);
+        let answer = self.call(Operation::DESCRIBE_TARGET_HEALTH, request.send()).await?;
+        let mut targets = Targets { healthy: 0, total: 0 };
+        for state in answer.target_health_descriptions().iter().filter_map(|d| d.target_health()?.state()) {
+            match state.as_str() {
+                "draining" | "unused" => continue,
+                "healthy" => targets.healthy += 1,
+                _ => {}
+            }
+            targets.total += 1;
+        }
+        Ok(Some(targets))
+    }
+
+    async fn log_group(&self, manifest: &Manifest) -> Result<LogGroup, AwsError> {
+        let Some(wanted) = &manifest.log_group else { return Ok(LogGroup::NotDeclared) };
+        let request = self.clients.logs.describe_log_groups().log_group_name_prefix(&wanted.name);
+        let answer = self.call(Operation::DESCRIBE_LOG_GROUPS, request.send()).await?;
+        // Groups come sorted by name, so the exact one is on the first page or nowhere.
+        let found = answer.log_groups().iter().find(|group| group.log_group_name() == Some(&wanted.name));
+        Ok(match found {
+            Some(group) => LogGroup::Present {
+                retention_in_days: group.retention_in_days().and_then(|days| u32::try_from(days).ok()),
+            },
+            None => LogGroup::Missing,
+        })
+    }
+
+    /// When a definition has to be found or registered, and once for each that the service has come to name, so that
+    /// old ones can be given up.
+    fn needs_revisions(
+        &self,
+        desired: &Desired,
+        service: Option<&LiveService>,
+        definition: Option<&Revision>,
+        memory: &mut Memory,
+    ) -> bool {
+        let (Some(service), Some(definition)) = (service, definition) else { return desired.definition.is_some() };
+        let live = crate::normal::definition(&crate::shape::of_definition(&definition.document));
+        if desired.normal_definition().is_some_and(|wanted| wanted != live) {
+            return true;
+        }
+        let is_settled = service.deployments().len() == 1;
+        if is_settled && memory.tidied.as_deref() != Some(service.task_definition()) {
+            memory.tidied = Some(service.task_definition().to_owned());
+            return true;
+        }
+        false
+    }
+
+    /// The active revisions of the manifest's family, newest first: as many as are kept, and a few to give up.
+    async fn revisions(&self, desired: &Desired) -> Result<Vec<Revision>, AwsError> {
+        let family = document::text(&desired.manifest.task_definition, "family");
+        let many = desired.manifest.rollout.keep_revisions.saturating_add(10).min(100);
+        let input = object(json!({"familyPrefix": family, "sort": "DESC", "maxResults": many}));
+        let answer = ecs!(self, Operation::LIST_TASK_DEFINITIONS, self.clients.ecs.list_task_definitions(), input)?;
+        let mut revisions = Vec::new();
+        for arn in document::texts(&answer.document, "taskDefinitionArns") {
+            revisions.push(self.describe_definition(arn).await?);
+        }
+        Ok(revisions)
+    }
+}
+
+fn pinned(repository: &str, digest: &str) -> Image {
+    Image::Resolved { reference: format!("{repository}@{digest}"), digest: Some(digest.to_owned()) }
+}
+
+fn missing(image: &manifest::Image, why: &str) -> Image {
+    Image::Missing { problem: format!("image {}:{}: {why}", image.repository, image.tag) }
+}
+
+/// The account of a repository of ECR: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME`.
+fn ecr_account(repository: &str) -> Option<&str> {
+    let (host, _) = repository.split_once('/')?;
+    let (account, rest) = host.split_once(".dkr.ecr.")?;
+    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    (is_account && rest.contains(".amazonaws.com")).then_some(account)
+}
+
+fn not_told(name: &str, reason: Option<&str>) -> AwsError {
+    AwsError {
+        operation: "ecs:DescribeServices".to_owned(),
+        class: Class::Transient,
+        code: "failures".to_owned(),
+        message: format!("nothing was said about {name}: {}", reason.unwrap_or("neither found nor missing")),
+    }
+}
+
+/// A JSON literal that is an object.
+pub(super) fn object(value: serde_json::Value) -> Document {
+    value.as_object().cloned().unwrap_or_default()
+}

@@ -1,0 +1,79 @@
+//! What a manifest asks for, once its image is known.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::json;
+
+use crate::{
+    document::Document,
+    manifest::Manifest,
+    normal::{self, Normal},
+    observed::Image,
+    tags,
+};
+
+/// One service as it should be.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// The manifest it came from.
+    pub manifest: Arc<Manifest>,
+    /// The value of the owner tag, `OWNER/CLUSTER/NAME`.
+    pub owner: String,
+    /// The shape of CreateService, without names, definition, count and tags.
+    pub service: Document,
+    /// The shape of RegisterTaskDefinition; `None` while the image cannot be resolved.
+    pub definition: Option<Document>,
+    /// The image's digest, when it is known.
+    pub image_digest: Option<String>,
+}
+
+impl Desired {
+    /// What `manifest` asks for, given what its image means at present.
+    pub fn new(manifest: Arc<Manifest>, owner: &str, image: &Image) -> Self {
+        let (cluster, name) = manifest.key();
+        let mut service = manifest.service.clone();
+        if !manifest.labels.is_empty() {
+            service.entry("propagateTags").or_insert_with(|| json!("SERVICE"));
+        }
+        let (definition, image_digest) = match image {
+            Image::NotUsed => (Some(manifest.task_definition.clone()), None),
+            Image::Resolved { reference, digest } => (Some(manifest.task_definition_with(reference)), digest.clone()),
+            Image::Missing { .. } => (None, None),
+        };
+        Self { owner: format!("{owner}/{cluster}/{name}"), service, definition, image_digest, manifest }
+    }
+
+    /// The normal form of the service.
+    pub fn normal_service(&self) -> Normal {
+        normal::service(&self.service)
+    }
+
+    /// The normal form of the definition.
+    pub fn normal_definition(&self) -> Option<Normal> {
+        self.definition.as_ref().map(normal::definition)
+    }
+
+    /// The tags of a service that matches.
+    pub fn service_tags(&self) -> BTreeMap<String, String> {
+        let mut wanted = self.manifest.labels.clone();
+        wanted.insert(tags::OWNER.to_owned(), self.owner.clone());
+        wanted.insert(tags::APPLIED.to_owned(), self.manifest.digest.clone());
+        if let Some(digest) = &self.image_digest {
+            wanted.insert(tags::IMAGE.to_owned(), digest.clone());
+        }
+        if !self.manifest.labels.is_empty() {
+            let keys: Vec<_> = self.manifest.labels.keys().map(String::as_str).collect();
+            wanted.insert(tags::LABELS.to_owned(), keys.join(" "));
+        }
+        wanted
+    }
+
+    /// The tags of a revision that we register.
+    pub fn definition_tags(&self) -> BTreeMap<String, String> {
+        let mut wanted = BTreeMap::from([(tags::OWNER.to_owned(), self.owner.clone())]);
+        if let Some(image) = &self.manifest.image {
+            wanted.insert(tags::IMAGE_TAG.to_owned(), image.tag.clone());
+        }
+        wanted
+    }
+}

@@ -1,0 +1,217 @@
+//! The differences between two documents in normal form, in the words that people read everywhere.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::normal::{self, Normal};
+
+/// One field in which AWS is not as the manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// For people: `taskDefinition.containerDefinitions[api].image`.
+    pub path: String,
+    /// For `drift.ignore`: `/taskDefinition/containerDefinitions/api/image` (RFC 6901).
+    pub pointer: String,
+    /// What the manifest says, or the default when it says nothing; null when there is none.
+    pub desired: Value,
+    /// What AWS says; null when absent.
+    pub live: Value,
+}
+
+impl Difference {
+    /// The member of the service or definition that the difference lies in, such as `deploymentConfiguration`.
+    pub fn member(&self) -> &str {
+        self.pointer.split('/').nth(2).unwrap_or_default()
+    }
+
+    /// Whether the difference lies in the task definition.
+    pub fn is_in_definition(&self) -> bool {
+        self.pointer.starts_with("/taskDefinition")
+    }
+}
+
+/// Every difference between `desired` and `live`, both the normal form of a document called `root`
+/// (`service` or `taskDefinition`). Fields whose default is conditional count only when desired mentions them.
+pub fn differences(root: &str, desired: &Normal, live: &Normal) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let place = Place {
+        path: root.to_owned(),
+        pointer: format!("/{root}"),
+        pattern: root.to_owned(),
+    };
+    compare(&place, Some(desired), Some(live), &mut found);
+    found
+}
+
+/// Whether one of `ignore`'s JSON pointers names this difference or something around it.
+pub fn is_ignored(difference: &Difference, ignore: &[String]) -> bool {
+    ignore.iter().any(|pointer| {
+        difference
+            .pointer
+            .strip_prefix(pointer.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+struct Place {
+    path: String,
+    pointer: String,
+    pattern: String,
+}
+
+impl Place {
+    fn field(&self, key: &str) -> Self {
+        Self {
+            path: format!("{}.{key}", self.path),
+            pointer: format!("{}/{}", self.pointer, escape(key)),
+            pattern: format!("{}.{key}", self.pattern),
+        }
+    }
+
+    fn item(&self, key: &str) -> Self {
+        Self {
+            path: format!("{}[{key}]", self.path),
+            pointer: format!("{}/{}", self.pointer, escape(key)),
+            pattern: format!("{}.*", self.pattern),
+        }
+    }
+}
+
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+fn compare(
+    place: &Place,
+    desired: Option<&Normal>,
+    live: Option<&Normal>,
+    found: &mut Vec<Difference>,
+) {
+    if desired == live || (desired.is_none() && normal::is_conditional(&place.pattern)) {
+        return;
+    }
+    match (desired, live) {
+        (Some(Normal::Fields(desired)), Some(Normal::Fields(live))) => {
+            for key in desired
+                .keys()
+                .chain(live.keys().filter(|key| !desired.contains_key(*key)))
+            {
+                compare(&place.field(key), desired.get(key), live.get(key), found);
+            }
+        }
+        (None, Some(Normal::Fields(live))) => {
+            for (key, value) in live {
+                compare(&place.field(key), None, Some(value), found);
+            }
+        }
+        (Some(Normal::Keyed(desired)), Some(Normal::Keyed(live))) => {
+            for key in desired
+                .keys()
+                .chain(live.keys().filter(|key| !desired.contains_key(*key)))
+            {
+                compare(&place.item(key), desired.get(key), live.get(key), found);
+            }
+        }
+        _ => found.push(Difference {
+            path: place.path.clone(),
+            pointer: place.pointer.clone(),
+            desired: shown(place, desired),
+            live: shown(place, live),
+        }),
+    }
+}
+
+fn shown(place: &Place, side: Option<&Normal>) -> Value {
+    match side {
+        Some(normal) => normal.to_value(),
+        None => normal::default_of(&place.pattern).unwrap_or(Value::Null),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of_services(desired: Value, live: Value) -> Vec<Difference> {
+        let [desired, live] =
+            [desired, live].map(|side| normal::service(side.as_object().unwrap()));
+        differences("service", &desired, &live)
+    }
+
+    #[test]
+    fn a_difference_is_named_with_both_values() {
+        let found = of_services(
+            json!({"deploymentConfiguration": {"maximumPercent": 150}}),
+            json!({"deploymentConfiguration": {"maximumPercent": 200, "minimumHealthyPercent": 50}}),
+        );
+        let named: Vec<_> = found
+            .iter()
+            .map(|d| (d.path.as_str(), &d.desired, &d.live))
+            .collect();
+        assert_eq!(
+            named,
+            [
+                (
+                    "service.deploymentConfiguration.maximumPercent",
+                    &json!(150),
+                    &json!(200)
+                ),
+                (
+                    "service.deploymentConfiguration.minimumHealthyPercent",
+                    &json!(100),
+                    &json!(50)
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_conditional_default_is_left_alone_unless_mentioned() {
+        assert_eq!(
+            of_services(json!({}), json!({"availabilityZoneRebalancing": "ENABLED"})),
+            []
+        );
+        let mentioned = of_services(
+            json!({"availabilityZoneRebalancing": "DISABLED"}),
+            json!({"availabilityZoneRebalancing": "ENABLED"}),
+        );
+        assert_eq!(mentioned.len(), 1);
+    }
+
+    #[test]
+    fn items_are_told_apart_by_their_key() {
+        let [desired, live] = ["debug", "info"].map(|level| {
+            let document = json!({"containerDefinitions": [
+                {"name": "api", "environment": [{"name": "RUST_LOG", "value": level}]}]});
+            normal::definition(document.as_object().unwrap())
+        });
+        let found = differences("taskDefinition", &desired, &live);
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            found[0].path,
+            "taskDefinition.containerDefinitions[api].environment[RUST_LOG]"
+        );
+        assert_eq!(
+            found[0].pointer,
+            "/taskDefinition/containerDefinitions/api/environment/RUST_LOG"
+        );
+    }
+
+    #[test]
+    fn an_ignored_pointer_covers_what_is_below_it_and_nothing_beside_it() {
+        let found = of_services(
+            json!({}),
+            json!({"deploymentConfiguration": {"maximumPercent": 150}}),
+        );
+        assert!(is_ignored(
+            &found[0],
+            &["/service/deploymentConfiguration".to_owned()]
+        ));
+        assert!(!is_ignored(
+            &found[0],
+            &["/service/deploymentConfig".to_owned()]
+        ));
+    }
+}

@@ -1,0 +1,55 @@
+//! ECS documents as ECS speaks them: JSON objects in camelCase, from the manifest to the wire and back.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+/// A JSON object in ECS's own shape.
+pub type Document = Map<String, Value>;
+
+/// The string under `key`, empty when absent.
+pub fn text<'a>(document: &'a Document, key: &str) -> &'a str {
+    document
+        .get(key)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// The count under `key`, 0 when absent or negative.
+pub fn count(document: &Document, key: &str) -> u32 {
+    document
+        .get(key)
+        .and_then(Value::as_u64)
+        .and_then(|n| u32::try_from(n).ok())
+        .unwrap_or_default()
+}
+
+/// The objects of the list under `key`; anything else in it is skipped.
+pub fn objects<'a>(document: &'a Document, key: &str) -> impl Iterator<Item = &'a Document> {
+    document
+        .get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+}
+
+/// The strings of the list under `key`.
+pub fn texts<'a>(document: &'a Document, key: &str) -> impl Iterator<Item = &'a str> {
+    document
+        .get(key)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+/// ECS's timestamps: seconds since the epoch as a JSON number with a fraction.
+pub fn time(document: &Document, key: &str) -> Option<Timestamp> {
+    let seconds = document.get(key)?.as_f64()?;
+    Timestamp::from_duration(jiff::SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
+}
+
+/// The last part of an ARN or of a name: `arn:aws:ecs:…:cluster/prod` is `prod`.
+pub fn short_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}

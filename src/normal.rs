@@ -1,0 +1,473 @@
+//! The normal form: desired and live documents brought to one shape by a table of rules, so that they can be compared.
+//!
+//! Defaults that AWS fills in are dropped from both sides, lists without an order are sorted or keyed, numbers that
+//! ECS sends as strings become one spelling, and what is empty is absent. What the table says comes from the ECS API
+//! reference (RegisterTaskDefinition, CreateService, UpdateService).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::document::Document;
+
+/// A document or a part of one in normal form.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Normal {
+    /// A string, number or boolean.
+    Scalar(Value),
+    /// The members of a structure or map.
+    Fields(BTreeMap<String, Normal>),
+    /// A list whose items are told apart by a key, such as containers by their name.
+    Keyed(BTreeMap<String, Normal>),
+    /// A list; sorted already where its order means nothing.
+    List(Vec<Normal>),
+}
+
+impl Normal {
+    /// Back to JSON, for people to read. Keyed lists come out as objects.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Scalar(value) => value.clone(),
+            Self::Fields(fields) | Self::Keyed(fields) => fields
+                .iter()
+                .map(|(key, value)| (key.clone(), value.to_value()))
+                .collect(),
+            Self::List(items) => items.iter().map(Self::to_value).collect(),
+        }
+    }
+}
+
+/// What is special about a field.
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    /// AWS fills this in when it is omitted.
+    Default(fn() -> Value),
+    /// The default depends on the account, the platform or the day: left alone when the manifest does not mention it.
+    Conditional,
+    /// A list whose order means nothing.
+    Unordered,
+    /// A list whose items are told apart by these members, and of which only the last is the value, if named.
+    Keyed(&'static [&'static str], Option<&'static str>),
+    /// `1024`, `"1024"` and `"1 vCPU"` are the same.
+    CpuUnits,
+    /// `2048`, `"2048"` and `"2 GB"` are the same.
+    Mebibytes,
+}
+
+use Rule::{Conditional, CpuUnits, Default, Keyed, Mebibytes, Unordered};
+
+/// Paths are written as ECS nests them; `*` is any item of a list.
+const RULES: &[(&str, Rule)] = &[
+    ("service.availabilityZoneRebalancing", Conditional),
+    ("service.capacityProviderStrategy", Conditional),
+    ("service.capacityProviderStrategy", Unordered),
+    (
+        "service.capacityProviderStrategy.*.base",
+        Default(|| json!(0)),
+    ),
+    (
+        "service.capacityProviderStrategy.*.weight",
+        Default(|| json!(0)),
+    ),
+    (
+        "service.deploymentConfiguration.alarms.enable",
+        Default(|| json!(false)),
+    ),
+    (
+        "service.deploymentConfiguration.alarms.rollback",
+        Default(|| json!(false)),
+    ),
+    (
+        "service.deploymentConfiguration.bakeTimeInMinutes",
+        Default(|| json!(0)),
+    ),
+    (
+        "service.deploymentConfiguration.deploymentCircuitBreaker.enable",
+        Default(|| json!(false)),
+    ),
+    (
+        "service.deploymentConfiguration.deploymentCircuitBreaker.resetOnHealthyTask",
+        Default(|| json!(true)),
+    ),
+    (
+        "service.deploymentConfiguration.deploymentCircuitBreaker.rollback",
+        Default(|| json!(false)),
+    ),
+    (
+        "service.deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.type",
+        Default(|| json!("BOUNDED_PERCENT")),
+    ),
+    (
+        "service.deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.value",
+        Default(|| json!(50)),
+    ),
+    (
+        "service.deploymentConfiguration.maximumPercent",
+        Default(|| json!(200)),
+    ),
+    (
+        "service.deploymentConfiguration.minimumHealthyPercent",
+        Default(|| json!(100)),
+    ),
+    (
+        "service.deploymentConfiguration.strategy",
+        Default(|| json!("ROLLING")),
+    ),
+    (
+        "service.deploymentController.type",
+        Default(|| json!("ECS")),
+    ),
+    ("service.enableECSManagedTags", Default(|| json!(false))),
+    ("service.enableExecuteCommand", Default(|| json!(false))),
+    (
+        "service.healthCheckGracePeriodSeconds",
+        Default(|| json!(0)),
+    ),
+    ("service.launchType", Conditional),
+    ("service.loadBalancers", Unordered),
+    (
+        "service.networkConfiguration.awsvpcConfiguration.assignPublicIp",
+        Default(|| json!("DISABLED")),
+    ),
+    (
+        "service.networkConfiguration.awsvpcConfiguration.securityGroups",
+        Unordered,
+    ),
+    (
+        "service.networkConfiguration.awsvpcConfiguration.subnets",
+        Unordered,
+    ),
+    ("service.placementConstraints", Unordered),
+    ("service.platformVersion", Conditional),
+    ("service.propagateTags", Default(|| json!("NONE"))),
+    ("service.schedulingStrategy", Default(|| json!("REPLICA"))),
+    (
+        "service.serviceConnectConfiguration.enabled",
+        Default(|| json!(false)),
+    ),
+    ("service.serviceRegistries", Unordered),
+    ("service.volumeConfigurations", Keyed(&["name"], None)),
+    (
+        "taskDefinition.containerDefinitions",
+        Keyed(&["name"], None),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.cpu",
+        Default(|| json!(0)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.environment",
+        Keyed(&["name"], Some("value")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.environmentFiles",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.essential",
+        Default(|| json!(true)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.extraHosts",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.healthCheck.interval",
+        Default(|| json!(30)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.healthCheck.retries",
+        Default(|| json!(3)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.healthCheck.startPeriod",
+        Default(|| json!(0)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.healthCheck.timeout",
+        Default(|| json!(5)),
+    ),
+    ("taskDefinition.containerDefinitions.*.links", Unordered),
+    (
+        "taskDefinition.containerDefinitions.*.logConfiguration.options.max-buffer-size",
+        Conditional,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.logConfiguration.options.mode",
+        Conditional,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.logConfiguration.secretOptions",
+        Keyed(&["name"], Some("valueFrom")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.mountPoints.*.readOnly",
+        Default(|| json!(false)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.portMappings",
+        Keyed(&["containerPort", "containerPortRange", "protocol"], None),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.portMappings.*.protocol",
+        Default(|| json!("tcp")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.secrets",
+        Keyed(&["name"], Some("valueFrom")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.systemControls",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.ulimits",
+        Keyed(&["name"], None),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.versionConsistency",
+        Default(|| json!("enabled")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.volumesFrom",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.volumesFrom.*.readOnly",
+        Default(|| json!(false)),
+    ),
+    ("taskDefinition.cpu", CpuUnits),
+    (
+        "taskDefinition.enableFaultInjection",
+        Default(|| json!(false)),
+    ),
+    ("taskDefinition.memory", Mebibytes),
+    ("taskDefinition.placementConstraints", Unordered),
+    ("taskDefinition.requiresCompatibilities", Unordered),
+    (
+        "taskDefinition.runtimePlatform.cpuArchitecture",
+        Default(|| json!("X86_64")),
+    ),
+    (
+        "taskDefinition.runtimePlatform.operatingSystemFamily",
+        Default(|| json!("LINUX")),
+    ),
+    ("taskDefinition.volumes", Keyed(&["name"], None)),
+];
+
+fn rules(pattern: &str) -> impl Iterator<Item = Rule> {
+    RULES
+        .iter()
+        .filter(move |(path, _)| *path == pattern)
+        .map(|(_, rule)| *rule)
+}
+
+/// Whether the field at `pattern` is left alone when the manifest does not mention it.
+pub(crate) fn is_conditional(pattern: &str) -> bool {
+    rules(pattern).any(|rule| matches!(rule, Conditional))
+}
+
+/// What AWS takes for the field at `pattern` when it is omitted; `None` when there is no such value.
+pub(crate) fn default_of(pattern: &str) -> Option<Value> {
+    rules(pattern).find_map(|rule| match rule {
+        Default(value) => Some(value()),
+        Conditional | Unordered | Keyed(..) | CpuUnits | Mebibytes => None,
+    })
+}
+
+/// A task definition's normal form. `document` has the shape of RegisterTaskDefinition's input.
+pub fn definition(document: &Document) -> Normal {
+    let mut document = document.clone();
+    let shares_ports = matches!(
+        document.get("networkMode").and_then(Value::as_str),
+        Some("awsvpc" | "host")
+    );
+    if shares_ports {
+        drop_host_ports(&mut document);
+    }
+    root("taskDefinition", &document)
+}
+
+/// A service's normal form. `document` has the shape of CreateService's input.
+pub fn service(document: &Document) -> Normal {
+    root("service", document)
+}
+
+fn root(name: &str, document: &Document) -> Normal {
+    fields(name, document).unwrap_or_else(|| Normal::Fields(BTreeMap::new()))
+}
+
+/// In the `awsvpc` and `host` network modes a host port can only be the container port, and ECS fills it in.
+fn drop_host_ports(document: &mut Document) {
+    let containers = document
+        .get_mut("containerDefinitions")
+        .and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten() {
+        let ports = container
+            .get_mut("portMappings")
+            .and_then(Value::as_array_mut);
+        for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+            port.remove("hostPort");
+        }
+    }
+}
+
+fn normal(pattern: &str, value: &Value) -> Option<Normal> {
+    match value {
+        Value::Null => None,
+        Value::Object(members) => fields(pattern, members),
+        Value::Array(items) => list(pattern, items),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => scalar(pattern, value),
+    }
+}
+
+fn fields(pattern: &str, members: &Document) -> Option<Normal> {
+    let fields: BTreeMap<_, _> = members
+        .iter()
+        .filter_map(|(key, value)| Some((key.clone(), normal(&format!("{pattern}.{key}"), value)?)))
+        .collect();
+    (!fields.is_empty()).then_some(Normal::Fields(fields))
+}
+
+fn list(pattern: &str, items: &[Value]) -> Option<Normal> {
+    if items.is_empty() {
+        return None;
+    }
+    let item_pattern = format!("{pattern}.*");
+    if let Some((by, value)) = rules(pattern).find_map(|rule| match rule {
+        Keyed(by, value) => Some((by, value)),
+        Default(_) | Conditional | Unordered | CpuUnits | Mebibytes => None,
+    }) {
+        return Some(keyed(&item_pattern, items, by, value));
+    }
+    let mut items: Vec<_> = items
+        .iter()
+        .filter_map(|item| normal(&item_pattern, item))
+        .collect();
+    if rules(pattern).any(|rule| matches!(rule, Unordered)) {
+        items.sort_by_cached_key(|item| item.to_value().to_string());
+    }
+    Some(Normal::List(items))
+}
+
+fn keyed(item_pattern: &str, items: &[Value], by: &[&str], value: Option<&str>) -> Normal {
+    let mut entries = BTreeMap::new();
+    for item in items {
+        let Some(members) = item.as_object() else {
+            continue;
+        };
+        let parts: Vec<_> = by
+            .iter()
+            .filter_map(|member| {
+                let part = members.get(*member)?;
+                let is_default =
+                    default_of(&format!("{item_pattern}.{member}")).as_ref() == Some(part);
+                (!is_default).then(|| {
+                    part.as_str()
+                        .map_or_else(|| part.to_string(), str::to_owned)
+                })
+            })
+            .collect();
+        let content = match value {
+            Some(member) => members
+                .get(member)
+                .and_then(|value| scalar(item_pattern, value)),
+            None => fields(item_pattern, members),
+        };
+        entries.insert(
+            parts.join("/"),
+            content.unwrap_or_else(|| Normal::Fields(BTreeMap::new())),
+        );
+    }
+    Normal::Keyed(entries)
+}
+
+fn scalar(pattern: &str, value: &Value) -> Option<Normal> {
+    let mut value = value.clone();
+    for rule in rules(pattern) {
+        match rule {
+            Default(default) if default() == value => return None,
+            CpuUnits => value = quantity(&value, "vcpu"),
+            Mebibytes => value = quantity(&value, "gb"),
+            Default(_) | Conditional | Unordered | Keyed(..) => {}
+        }
+    }
+    Some(Normal::Scalar(value))
+}
+
+/// `"1 vCPU"` and `"1 GB"` are 1024 of the small unit, as RegisterTaskDefinition documents for `cpu` and `memory`.
+fn quantity(value: &Value, large_unit: &str) -> Value {
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+        .to_lowercase();
+    let small = match text.trim().strip_suffix(large_unit) {
+        Some(number) => number
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .map(|number| format!("{:.0}", number * 1024.0)),
+        None => None,
+    };
+    Value::String(small.unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn normal_definition(value: Value) -> Normal {
+        definition(value.as_object().unwrap())
+    }
+
+    #[test]
+    fn what_aws_fills_in_makes_no_difference() {
+        let written = json!({
+            "family": "prod-api", "networkMode": "awsvpc", "cpu": "1 vCPU", "memory": 2048,
+            "containerDefinitions": [{
+                "name": "api", "image": "r@sha256:1",
+                "portMappings": [{"containerPort": 80, "name": "http"}, {"containerPort": 9100}],
+                "environment": [{"name": "B", "value": ""}, {"name": "A", "value": "1"}],
+                "healthCheck": {"command": ["CMD", "true"]},
+            }],
+        });
+        let returned = json!({
+            "family": "prod-api", "networkMode": "awsvpc", "cpu": "1024", "memory": "2048",
+            "volumes": [], "placementConstraints": [],
+            "containerDefinitions": [{
+                "name": "api", "image": "r@sha256:1", "cpu": 0, "essential": true,
+                "portMappings": [
+                    {"containerPort": 9100, "hostPort": 9100, "protocol": "tcp"},
+                    {"containerPort": 80, "hostPort": 80, "protocol": "tcp", "name": "http"},
+                ],
+                "environment": [{"name": "A", "value": "1"}, {"name": "B", "value": ""}],
+                "mountPoints": [], "volumesFrom": [], "systemControls": [],
+                "healthCheck": {"command": ["CMD", "true"], "interval": 30, "timeout": 5, "retries": 3},
+            }],
+        });
+        assert_eq!(normal_definition(written), normal_definition(returned));
+    }
+
+    #[test]
+    fn an_order_that_means_something_is_kept() {
+        let one = json!({"containerDefinitions": [{"name": "api", "command": ["a", "b"]}]});
+        let other = json!({"containerDefinitions": [{"name": "api", "command": ["b", "a"]}]});
+        assert_ne!(normal_definition(one), normal_definition(other));
+    }
+
+    #[test]
+    fn an_empty_value_is_not_an_absent_one() {
+        let one = json!({"containerDefinitions": [{"name": "api", "environment": [{"name": "A", "value": ""}]}]});
+        let other = json!({"containerDefinitions": [{"name": "api"}]});
+        assert_ne!(normal_definition(one), normal_definition(other));
+    }
+
+    #[test]
+    fn host_ports_count_where_they_can_differ() {
+        let one = json!({"networkMode": "bridge",
+            "containerDefinitions": [{"name": "api", "portMappings": [{"containerPort": 80, "hostPort": 8080}]}]});
+        let other = json!({"networkMode": "bridge",
+            "containerDefinitions": [{"name": "api", "portMappings": [{"containerPort": 80}]}]});
+        assert_ne!(normal_definition(one), normal_definition(other));
+    }
+}

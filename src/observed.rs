@@ -1,0 +1,334 @@
+//! What AWS says, as values. Knows nothing of how it was asked.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::document::{self, Document};
+
+/// Everything one pass saw of one service. Whatever could not be read is an error before this exists:
+/// a `None` here is proof of absence, never a failure to look.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The service; `None` when AWS says that there is none, or only an inactive one.
+    pub service: Option<LiveService>,
+    /// The task definition that the service names.
+    pub definition: Option<Revision>,
+    /// Active revisions of the manifest's family, newest first. Looked up only when a new definition may be needed.
+    pub revisions: Vec<Revision>,
+    /// Service deployments, newest first. Looked up only when a deployment may be started or has just ended.
+    pub history: Vec<PastDeployment>,
+    /// The declared log group.
+    pub log_group: LogGroup,
+    /// What the manifest's image means at present.
+    pub image: Image,
+    /// The targets of the service's first target group; `None` when it has no load balancer.
+    pub targets: Option<Targets>,
+    /// AWS's own clock when the service was described.
+    pub aws_time: Timestamp,
+}
+
+/// The declared log group as found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogGroup {
+    /// The manifest declares none.
+    NotDeclared,
+    /// Declared, and not there.
+    Missing,
+    /// There.
+    Present {
+        /// Days; `None` is for ever.
+        retention_in_days: Option<u32>,
+    },
+}
+
+/// What the manifest's `image` means at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Image {
+    /// The manifest has no `image`; its definition names images itself.
+    NotUsed,
+    /// Use this reference.
+    Resolved {
+        /// `repository@sha256:…`, or as written when the registry is not ECR.
+        reference: String,
+        /// `sha256:…` when known.
+        digest: Option<String>,
+    },
+    /// The repository has no such tag. What runs stays.
+    Missing {
+        /// What to tell people.
+        problem: String,
+    },
+}
+
+/// A service as DescribeServices returns it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveService(pub Document);
+
+impl LiveService {
+    /// The service's ARN.
+    pub fn arn(&self) -> &str {
+        document::text(&self.0, "serviceArn")
+    }
+
+    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub fn status(&self) -> &str {
+        document::text(&self.0, "status")
+    }
+
+    /// The ARN of the definition it names.
+    pub fn task_definition(&self) -> &str {
+        document::text(&self.0, "taskDefinition")
+    }
+
+    /// How many tasks it should run.
+    pub fn desired_count(&self) -> u32 {
+        document::count(&self.0, "desiredCount")
+    }
+
+    /// How many tasks run, those told to stop excluded.
+    pub fn running_count(&self) -> u32 {
+        document::count(&self.0, "runningCount")
+    }
+
+    /// How many tasks are being started.
+    pub fn pending_count(&self) -> u32 {
+        document::count(&self.0, "pendingCount")
+    }
+
+    /// The service's tags.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        tags(&self.0)
+    }
+
+    /// The target group of the first load balancer entry.
+    pub fn target_group(&self) -> Option<&str> {
+        document::objects(&self.0, "loadBalancers")
+            .map(|balancer| document::text(balancer, "targetGroupArn"))
+            .find(|arn| !arn.is_empty())
+    }
+
+    /// Its deployments, the primary one first.
+    pub fn deployments(&self) -> Vec<Deployment> {
+        let mut deployments: Vec<_> = document::objects(&self.0, "deployments")
+            .map(Deployment::read)
+            .collect();
+        deployments.sort_by_key(|deployment| deployment.status != "PRIMARY");
+        deployments
+    }
+
+    /// The deployment that the service is moving to, or has reached.
+    pub fn primary(&self) -> Option<Deployment> {
+        self.deployments()
+            .into_iter()
+            .find(|deployment| deployment.status == "PRIMARY")
+    }
+
+    /// Whether ECS has taken a failed deployment back and has not finished doing so.
+    pub fn is_rolling_back(&self) -> bool {
+        self.primary().is_some_and(|primary| {
+            primary.rollout == RolloutState::InProgress
+                && primary.reason.contains("rolling back to deploymentId")
+        })
+    }
+
+    /// What must be unchanged when a write planned from this view is made: all but counts, events and times.
+    pub fn basis(&self) -> Vec<u8> {
+        let mut basis = self.0.clone();
+        for volatile in [
+            "events",
+            "runningCount",
+            "pendingCount",
+            "deployments",
+            "currentServiceDeployment",
+        ] {
+            basis.remove(volatile);
+        }
+        let deployments: Vec<_> = self
+            .deployments()
+            .into_iter()
+            .map(|d| (d.id, d.status, d.task_definition))
+            .collect();
+        basis.insert("tags".to_owned(), serde_json::json!(self.tags()));
+        basis.insert("deployments".to_owned(), serde_json::json!(deployments));
+        serde_json::to_vec(&basis).unwrap_or_default()
+    }
+}
+
+/// One entry of a service's `deployments`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deployment {
+    /// `ecs-svc/<digits>`; never a number.
+    pub id: String,
+    /// `PRIMARY`, `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub status: String,
+    /// The definition's ARN.
+    pub task_definition: String,
+    /// How far it is.
+    pub rollout: RolloutState,
+    /// ECS's words about that.
+    pub reason: String,
+    /// Tasks it should run.
+    pub desired: u32,
+    /// Tasks that run.
+    pub running: u32,
+    /// Tasks being started.
+    pub pending: u32,
+    /// Failures in a row.
+    pub failed: u32,
+    /// When it began.
+    pub created_at: Option<Timestamp>,
+    /// When it last changed.
+    pub updated_at: Option<Timestamp>,
+}
+
+impl Deployment {
+    fn read(entry: &Document) -> Self {
+        Self {
+            id: document::text(entry, "id").to_owned(),
+            status: document::text(entry, "status").to_owned(),
+            task_definition: document::text(entry, "taskDefinition").to_owned(),
+            rollout: RolloutState::read(document::text(entry, "rolloutState")),
+            reason: document::text(entry, "rolloutStateReason").to_owned(),
+            desired: document::count(entry, "desiredCount"),
+            running: document::count(entry, "runningCount"),
+            pending: document::count(entry, "pendingCount"),
+            failed: document::count(entry, "failedTasks"),
+            created_at: document::time(entry, "createdAt"),
+            updated_at: document::time(entry, "updatedAt"),
+        }
+    }
+}
+
+/// `rolloutState`, which only services with ECS's own deployment controller have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RolloutState {
+    /// Tasks are being replaced.
+    InProgress,
+    /// Reached. It stays so when the service is scaled later.
+    Completed,
+    /// The circuit breaker or an alarm ended it.
+    Failed,
+    /// Not told.
+    Unknown,
+}
+
+impl RolloutState {
+    fn read(word: &str) -> Self {
+        match word {
+            "IN_PROGRESS" => Self::InProgress,
+            "COMPLETED" => Self::Completed,
+            "FAILED" => Self::Failed,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// A registered task definition. It never changes, but for its status.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revision {
+    /// The whole definition as DescribeTaskDefinition returns it.
+    pub document: Document,
+    /// Its tags, which stand beside the definition on the wire.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Revision {
+    /// `arn:…:task-definition/FAMILY:N`.
+    pub fn arn(&self) -> &str {
+        document::text(&self.document, "taskDefinitionArn")
+    }
+
+    /// The image of the container `name`.
+    pub fn image_of(&self, name: &str) -> Option<&str> {
+        document::objects(&self.document, "containerDefinitions")
+            .find(|container| document::text(container, "name") == name)
+            .map(|container| document::text(container, "image"))
+    }
+}
+
+/// One service deployment with what it aimed at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastDeployment {
+    /// Its ARN.
+    pub arn: String,
+    /// How it ended, or that it has not.
+    pub outcome: Outcome,
+    /// ECS's words about it.
+    pub reason: String,
+    /// When it began.
+    pub created_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// The service fields that its revision carries; empty when AWS no longer has them.
+    pub revision: Document,
+    /// The revision's task definition, when it still exists.
+    pub definition: Option<Revision>,
+    /// Why its tasks stopped; looked up for the newest failure only.
+    pub failure: Option<TaskFailure>,
+}
+
+/// What became of a service deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Not over.
+    Running,
+    /// Reached.
+    Succeeded,
+    /// Undone by ECS, or stopped by its circuit breaker.
+    Failed,
+    /// Replaced by a newer one before it was over; says nothing about what it aimed at.
+    Superseded,
+}
+
+/// Why a task of a failed deployment stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskFailure {
+    /// The task's id.
+    pub task: String,
+    /// ECS's `stoppedReason`.
+    pub stopped_reason: String,
+    /// The container that ended it, when one did.
+    pub container: Option<String>,
+    /// Its exit code.
+    pub exit_code: Option<i32>,
+    /// The last lines of its log, oldest first.
+    pub log: Vec<String>,
+}
+
+impl TaskFailure {
+    /// One sentence: what happened, and the task's own last word on it.
+    pub fn summary(&self) -> String {
+        let what = match (&self.container, self.exit_code) {
+            (Some(container), Some(code)) => format!("{container} exited {code}"),
+            _ => self.stopped_reason.clone(),
+        };
+        match self.log.last() {
+            Some(line) => format!("{what}: {line}"),
+            None => what,
+        }
+    }
+}
+
+/// A target group's health, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Targets {
+    /// Targets that are sent requests.
+    pub healthy: u32,
+    /// Registered targets, those draining excluded.
+    pub total: u32,
+}
+
+/// Tags as ECS writes them: a list of `{key, value}`.
+pub fn tags(document: &Document) -> BTreeMap<String, String> {
+    document::objects(document, "tags")
+        .map(|tag| {
+            (
+                document::text(tag, "key").to_owned(),
+                document::text(tag, "value").to_owned(),
+            )
+        })
+        .collect()
+}

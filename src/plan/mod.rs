@@ -1,0 +1,202 @@
+//! From what should be and what is to the calls that make them one. Pure: the same values give the same plan.
+//!
+//! A plan is so exact that carrying it out leaves no choice: its steps are AWS operations with their inputs, in order.
+//! What it will not do, it says: differences left alone, a change held back, what has to end first.
+
+mod held;
+mod revisions;
+mod step;
+mod update;
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use held::Hold;
+pub use step::{REGISTERED, Step, Write};
+pub use update::{needs_history, not_taken};
+
+use crate::{
+    desired::Desired,
+    diff::Difference,
+    manifest::DriftPolicy,
+    observed::{Image, LogGroup, Observed},
+    tags,
+};
+
+/// What is to be done about one service, and what is not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Why anything differs; `None` when nothing does.
+    pub cause: Option<Cause>,
+    /// Every difference between the manifest and AWS that the manifest does not tell us to ignore.
+    pub differences: Vec<Difference>,
+    /// The calls to make, in order.
+    pub steps: Vec<Step>,
+    /// Why differences are left standing.
+    pub blocked: Vec<Blocked>,
+    /// The failed deployment that forbids trying the same again.
+    pub hold: Option<Hold>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do and nothing left undone.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.differences.is_empty() && self.blocked.is_empty() && self.hold.is_none()
+    }
+
+    /// Whether carrying it out starts tasks.
+    pub fn starts_deployment(&self) -> bool {
+        self.steps.iter().any(Step::starts_deployment)
+    }
+}
+
+/// Why AWS is not as the manifest says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// The service does not exist.
+    Create,
+    /// The manifest has changed since it was last matched.
+    Edit,
+    /// The manifest is the one that was matched: AWS has changed.
+    Drift,
+}
+
+/// Why something is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "kind", content = "detail")]
+pub enum Blocked {
+    /// The manifest says `suspend`, with this reason, which may be empty.
+    Suspended(String),
+    /// The service carries another owner's tag.
+    OwnedByOther(String),
+    /// The service exists, carries no owner tag, and the manifest does not say `adopt: true`.
+    NotOwned,
+    /// The service is being deleted.
+    Draining,
+    /// The image's tag does not exist.
+    ImageMissing(String),
+    /// UpdateService cannot change these members.
+    NeedsReplacement(Vec<String>),
+    /// AWS accepted these fields' values and did not take them.
+    NotTaken(Vec<String>),
+    /// ECS is rolling back; what starts a deployment waits for its end.
+    RollingBack,
+    /// The manifest says `drift.policy: report`.
+    ReportOnly,
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Suspended(reason) if reason.is_empty() => f.write_str("suspended by the manifest"),
+            Self::Suspended(reason) => f.write_str(reason),
+            Self::OwnedByOther(owner) => {
+                write!(f, "the service is owned by {owner} (tag {}); nothing is changed", tags::OWNER)
+            }
+            Self::NotOwned => f.write_str(
+                "the service exists and has no owner tag; set `adopt: true` in its manifest to take it over",
+            ),
+            Self::Draining => f.write_str("the old service of this name is still draining; it is created anew after that"),
+            Self::ImageMissing(problem) => f.write_str(problem),
+            Self::NeedsReplacement(members) => write!(
+                f,
+                "needs replacement: UpdateService cannot change {}; delete the service and let it be created anew",
+                members.join(", ")
+            ),
+            Self::NotTaken(paths) => write!(
+                f,
+                "AWS accepted but did not take {}; it is not sent again until the manifest changes",
+                paths.join(", ")
+            ),
+            Self::RollingBack => f.write_str("ECS is rolling back; the change waits for its end"),
+            Self::ReportOnly => f.write_str("drift is reported only (drift.policy: report)"),
+        }
+    }
+}
+
+/// Compares and decides. `not_taken` are differences that AWS has accepted before without taking them.
+pub fn plan(desired: &Desired, observed: &Observed, not_taken: &[Difference]) -> Plan {
+    let mut plan = Plan::default();
+    if let Some(reason) = &desired.manifest.suspend {
+        plan.blocked.push(Blocked::Suspended(reason.clone()));
+        return plan;
+    }
+    if let Image::Missing { problem } = &observed.image {
+        plan.blocked.push(Blocked::ImageMissing(problem.clone()));
+    }
+    match &observed.service {
+        None => create(desired, observed, &mut plan),
+        Some(service) if service.status() == "DRAINING" => plan.blocked.push(Blocked::Draining),
+        Some(service) => match service.tags().get(tags::OWNER) {
+            Some(owner) if *owner != desired.owner => plan.blocked.push(Blocked::OwnedByOther(owner.clone())),
+            None if !desired.manifest.adopt => plan.blocked.push(Blocked::NotOwned),
+            Some(_) => update::update(desired, observed, service, not_taken, &mut plan),
+            None => {
+                plan.steps.push(step::tag_owner(service.arn(), &desired.owner));
+                update::update(desired, observed, service, not_taken, &mut plan);
+            }
+        },
+    }
+    let reports_only = plan.cause == Some(Cause::Drift) && desired.manifest.drift.policy == DriftPolicy::Report;
+    if !plan.blocked.iter().any(Blocked::forbids_everything) {
+        log_group(desired, observed, reports_only, &mut plan);
+    }
+    plan
+}
+
+impl Blocked {
+    fn forbids_everything(&self) -> bool {
+        match self {
+            Self::Suspended(_) | Self::OwnedByOther(_) | Self::NotOwned => true,
+            Self::Draining
+            | Self::ImageMissing(_)
+            | Self::NeedsReplacement(_)
+            | Self::NotTaken(_)
+            | Self::RollingBack
+            | Self::ReportOnly => false,
+        }
+    }
+}
+
+/// Nothing is there: register unless a revision fits, then create with every tag at once.
+fn create(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+    plan.cause = Some(Cause::Create);
+    let Some(definition) = revisions::choose(desired, observed, plan) else { return };
+    plan.steps.push(step::create_service(desired, &definition));
+}
+
+/// Before anything that starts tasks: without its log group a task cannot start.
+fn log_group(desired: &Desired, observed: &Observed, reports_only: bool, plan: &mut Plan) {
+    let Some(wanted) = &desired.manifest.log_group else { return };
+    let mut steps = Vec::new();
+    let live = match observed.log_group {
+        LogGroup::NotDeclared => return,
+        LogGroup::Missing => {
+            steps.push(step::create_log_group(&wanted.name, &desired.owner));
+            None
+        }
+        LogGroup::Present { retention_in_days } => retention_in_days,
+    };
+    if wanted.retention_in_days != live {
+        let difference = Difference {
+            path: "logGroup.retentionInDays".to_owned(),
+            pointer: "/logGroup/retentionInDays".to_owned(),
+            desired: wanted.retention_in_days.into(),
+            live: live.into(),
+        };
+        let is_new = observed.log_group == LogGroup::Missing;
+        if is_new || !crate::diff::is_ignored(&difference, &desired.manifest.drift.ignore) {
+            steps.push(step::retention(&wanted.name, wanted.retention_in_days));
+            if !is_new {
+                plan.cause = plan.cause.or(Some(Cause::Drift));
+                plan.differences.push(difference);
+            }
+        }
+    }
+    if !reports_only {
+        plan.steps.splice(0..0, steps);
+    }
+}

@@ -1,0 +1,167 @@
+//! The steps of a plan: AWS operations with their inputs.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::{desired::Desired, document::Document, tags};
+
+/// Stands in an input for the ARN of the revision that the plan registers; it is not known before.
+pub const REGISTERED: &str = "(the revision registered by this plan)";
+
+/// One call that changes something.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// The operation.
+    pub operation: Write,
+    /// Its input, in the service's own JSON shape.
+    pub input: Document,
+}
+
+impl Step {
+    /// Whether the call starts tasks of a new deployment.
+    pub fn starts_deployment(&self) -> bool {
+        match self.operation {
+            Write::CreateService => true,
+            Write::UpdateService => {
+                self.input.contains_key("taskDefinition") || self.input.contains_key("forceNewDeployment")
+            }
+            Write::CreateLogGroup
+            | Write::PutRetentionPolicy
+            | Write::DeleteRetentionPolicy
+            | Write::RegisterTaskDefinition
+            | Write::DeregisterTaskDefinition
+            | Write::TagResource
+            | Write::UntagResource => false,
+        }
+    }
+
+    /// Whether the call changes the service itself, so that it must be as it was planned for.
+    pub fn changes_service(&self) -> bool {
+        match self.operation {
+            Write::CreateService | Write::UpdateService | Write::TagResource | Write::UntagResource => true,
+            Write::CreateLogGroup
+            | Write::PutRetentionPolicy
+            | Write::DeleteRetentionPolicy
+            | Write::RegisterTaskDefinition
+            | Write::DeregisterTaskDefinition => false,
+        }
+    }
+}
+
+/// The operations that change something. There are no others in Evenkeel's daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// CloudWatch Logs.
+    CreateLogGroup,
+    /// CloudWatch Logs.
+    PutRetentionPolicy,
+    /// CloudWatch Logs.
+    DeleteRetentionPolicy,
+    /// ECS.
+    RegisterTaskDefinition,
+    /// ECS.
+    DeregisterTaskDefinition,
+    /// ECS.
+    CreateService,
+    /// ECS.
+    UpdateService,
+    /// ECS.
+    TagResource,
+    /// ECS.
+    UntagResource,
+}
+
+impl Write {
+    /// AWS's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreateLogGroup => "CreateLogGroup",
+            Self::PutRetentionPolicy => "PutRetentionPolicy",
+            Self::DeleteRetentionPolicy => "DeleteRetentionPolicy",
+            Self::RegisterTaskDefinition => "RegisterTaskDefinition",
+            Self::DeregisterTaskDefinition => "DeregisterTaskDefinition",
+            Self::CreateService => "CreateService",
+            Self::UpdateService => "UpdateService",
+            Self::TagResource => "TagResource",
+            Self::UntagResource => "UntagResource",
+        }
+    }
+}
+
+impl Serialize for Write {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+fn step(operation: Write, input: Value) -> Step {
+    let input = match input {
+        Value::Object(input) => input,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Document::new(),
+    };
+    Step { operation, input }
+}
+
+pub(super) fn create_log_group(name: &str, owner: &str) -> Step {
+    step(Write::CreateLogGroup, json!({"logGroupName": name, "tags": {tags::OWNER: owner}}))
+}
+
+pub(super) fn retention(name: &str, days: Option<u32>) -> Step {
+    match days {
+        Some(days) => step(Write::PutRetentionPolicy, json!({"logGroupName": name, "retentionInDays": days})),
+        None => step(Write::DeleteRetentionPolicy, json!({"logGroupName": name})),
+    }
+}
+
+pub(super) fn register(definition: &Document, tags: &BTreeMap<String, String>) -> Step {
+    let mut input = definition.clone();
+    input.insert("tags".to_owned(), tags::to_list(tags));
+    step(Write::RegisterTaskDefinition, Value::Object(input))
+}
+
+pub(super) fn deregister(arn: &str) -> Step {
+    step(Write::DeregisterTaskDefinition, json!({"taskDefinition": arn}))
+}
+
+pub(super) fn create_service(desired: &Desired, definition: &str) -> Step {
+    let manifest = &desired.manifest;
+    let mut input = Document::new();
+    input.insert("cluster".to_owned(), json!(manifest.cluster));
+    input.insert("serviceName".to_owned(), json!(manifest.name));
+    input.insert("taskDefinition".to_owned(), json!(definition));
+    let is_daemon = desired.service.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON");
+    if !is_daemon {
+        input.insert("desiredCount".to_owned(), json!(manifest.desired_count.unwrap_or(manifest.initial_count)));
+    }
+    input.extend(desired.service.clone());
+    input.insert("tags".to_owned(), tags::to_list(&desired.service_tags()));
+    // A token of the content: should the reply be lost and a stale read hide the service, the same request again
+    // returns the first one's service instead of failing (Developer Guide, "Ensuring idempotency").
+    let hash = Sha256::digest(serde_json::to_vec(&input).unwrap_or_default());
+    let token: String = hex::encode(hash).chars().take(32).collect();
+    input.insert("clientToken".to_owned(), json!(token));
+    step(Write::CreateService, Value::Object(input))
+}
+
+pub(super) fn update_service(cluster: &str, name: &str, changes: Document) -> Step {
+    let mut input = Document::new();
+    input.insert("cluster".to_owned(), json!(cluster));
+    input.insert("service".to_owned(), json!(name));
+    input.extend(changes);
+    step(Write::UpdateService, Value::Object(input))
+}
+
+pub(super) fn tag_owner(arn: &str, owner: &str) -> Step {
+    tag(arn, &BTreeMap::from([(tags::OWNER.to_owned(), owner.to_owned())]))
+}
+
+pub(super) fn tag(arn: &str, wanted: &BTreeMap<String, String>) -> Step {
+    step(Write::TagResource, json!({"resourceArn": arn, "tags": tags::to_list(wanted)}))
+}
+
+pub(super) fn untag(arn: &str, keys: &[String]) -> Step {
+    step(Write::UntagResource, json!({"resourceArn": arn, "tagKeys": keys}))
+}

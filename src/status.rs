@@ -1,0 +1,400 @@
+//! What is told about a service: computed once, at the end of a pass, in this one place.
+
+use std::{fmt, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    desired::Desired,
+    diff::Difference,
+    document,
+    observed::{Deployment, LiveService, Observed, RolloutState, Targets},
+    plan::{Blocked, Cause, Plan},
+    tags,
+};
+
+/// One service, as `status`, the HTTP API and the metrics tell of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// The service's name.
+    pub name: String,
+    /// Its cluster's name.
+    pub cluster: String,
+    /// Where it stands.
+    pub phase: Phase,
+    /// One sentence for people; empty when there is nothing to say.
+    pub message: String,
+    /// What the service runs, or is moving to; `None` before it exists.
+    pub image: Option<Image>,
+    /// The service's tasks.
+    pub tasks: Tasks,
+    /// Its targets; `None` without a load balancer.
+    pub targets: Option<TargetCounts>,
+    /// The rollout that is under way.
+    pub rollout: Option<Rollout>,
+    /// How AWS differs from the manifest at present.
+    pub drift: Vec<Difference>,
+    /// What is not tried again, newest first.
+    pub held: Vec<Held>,
+    /// Since when it has been in this phase.
+    pub since: Timestamp,
+}
+
+/// Where a service stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Phase {
+    /// As the manifest says.
+    Synced,
+    /// On its way there.
+    Progressing,
+    /// Not as the manifest says, and not about to be.
+    Degraded,
+    /// What the manifest says has failed before and is not tried again.
+    Held,
+    /// Left alone because the manifest says so.
+    Suspended,
+    /// Its manifest is gone; it runs on.
+    Orphaned,
+    /// AWS could not be asked. Nothing is written.
+    Unknown,
+}
+
+impl Phase {
+    /// Every phase, best first.
+    pub const ALL: [Self; 7] = [
+        Self::Synced,
+        Self::Progressing,
+        Self::Degraded,
+        Self::Held,
+        Self::Suspended,
+        Self::Orphaned,
+        Self::Unknown,
+    ];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Synced => "Synced",
+            Self::Progressing => "Progressing",
+            Self::Degraded => "Degraded",
+            Self::Held => "Held",
+            Self::Suspended => "Suspended",
+            Self::Orphaned => "Orphaned",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// An image, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Without tag and digest.
+    pub repository: String,
+    /// As the manifest wrote it when it was rolled out; empty when that is not known.
+    pub tag: String,
+    /// `sha256:…`; empty when the definition names a tag.
+    pub digest: String,
+}
+
+/// How many tasks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tasks {
+    /// That should run.
+    pub desired: u32,
+    /// That run.
+    pub running: u32,
+    /// That are being started.
+    pub pending: u32,
+}
+
+/// How many targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetCounts {
+    /// That are sent requests.
+    pub healthy: u32,
+    /// That are registered, draining ones not counted.
+    pub total: u32,
+}
+
+impl From<Targets> for TargetCounts {
+    fn from(targets: Targets) -> Self {
+        Self { healthy: targets.healthy, total: targets.total }
+    }
+}
+
+/// A rollout that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// ECS's deployment id, `ecs-svc/<digits>`.
+    pub deployment: String,
+    /// Whether ECS is taking a failed deployment back.
+    pub rolling_back: bool,
+    /// Tasks of the new deployment that should run, that run, that are being started, that failed in a row.
+    pub desired: u32,
+    /// See `desired`.
+    pub running: u32,
+    /// See `desired`.
+    pub pending: u32,
+    /// See `desired`.
+    pub failed: u32,
+    /// Tasks of older deployments that still run.
+    pub old_running: u32,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it counts as failed unless one more task becomes healthy.
+    pub deadline: Option<Timestamp>,
+}
+
+/// Something that failed and is not tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The image's digest.
+    pub digest: String,
+    /// The image, with its tag.
+    pub image: String,
+    /// Why it failed.
+    pub reason: String,
+    /// When it failed.
+    pub since: Option<Timestamp>,
+}
+
+/// The last time that a rollout came nearer to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    deployment: String,
+    running: u32,
+    at: Timestamp,
+}
+
+impl Progress {
+    /// What is known of the present rollout's progress after another look. Times are AWS's.
+    pub fn follow(before: Option<Self>, observed: &Observed) -> Option<Self> {
+        let primary = observed.service.as_ref()?.primary()?;
+        if primary.rollout != RolloutState::InProgress {
+            return None;
+        }
+        let same = before.filter(|before| before.deployment == primary.id);
+        Some(match same {
+            Some(before) if primary.running <= before.running => before,
+            Some(_) => Self { deployment: primary.id, running: primary.running, at: observed.aws_time },
+            // First seen, maybe after a restart: ECS knows when it last changed.
+            None => {
+                let at = primary.updated_at.or(primary.created_at).unwrap_or(observed.aws_time);
+                Self { deployment: primary.id, running: primary.running, at }
+            }
+        })
+    }
+}
+
+/// The status after a pass. `previous` is what was told before, for the time since when.
+pub fn status(
+    desired: &Desired,
+    observed: &Observed,
+    plan: &Plan,
+    progress: Option<&Progress>,
+    previous: Option<&ServiceStatus>,
+) -> ServiceStatus {
+    let (cluster, name) = desired.manifest.key();
+    let service = observed.service.as_ref();
+    let rollout = service.and_then(|service| rollout(service, progress, desired.manifest.rollout.timeout));
+    let (phase, message) = judge(desired, observed, plan, rollout.as_ref());
+    ServiceStatus {
+        name,
+        cluster,
+        phase,
+        message,
+        image: image(desired, observed, plan),
+        tasks: service.map(tasks).unwrap_or_default(),
+        targets: observed.targets.map(TargetCounts::from),
+        held: plan.hold.iter().map(held).collect(),
+        drift: plan.differences.clone(),
+        rollout,
+        since: since(previous, phase, observed.aws_time),
+    }
+}
+
+/// The status when AWS could not be asked: what was known before, and why it may no longer be so.
+pub fn unknown(key: (String, String), why: String, previous: Option<&ServiceStatus>, now: Timestamp) -> ServiceStatus {
+    let (cluster, name) = key;
+    let before = previous.cloned().unwrap_or_else(|| nothing_known(name, cluster, now));
+    ServiceStatus { phase: Phase::Unknown, message: why, since: since(previous, Phase::Unknown, now), ..before }
+}
+
+/// The status of a service whose manifest is gone.
+pub fn orphaned(previous: &ServiceStatus, now: Timestamp) -> ServiceStatus {
+    ServiceStatus {
+        phase: Phase::Orphaned,
+        message: "its manifest is gone; the service runs on as it is".to_owned(),
+        since: since(Some(previous), Phase::Orphaned, now),
+        drift: Vec::new(),
+        ..previous.clone()
+    }
+}
+
+/// The status when a write failed and will fail again until a person does something.
+pub fn write_failed(status: ServiceStatus, why: String, previous: Option<&ServiceStatus>) -> ServiceStatus {
+    let now = status.since;
+    ServiceStatus { phase: Phase::Degraded, message: why, since: since(previous, Phase::Degraded, now), ..status }
+}
+
+fn nothing_known(name: String, cluster: String, now: Timestamp) -> ServiceStatus {
+    ServiceStatus {
+        name,
+        cluster,
+        phase: Phase::Unknown,
+        message: String::new(),
+        image: None,
+        tasks: Tasks::default(),
+        targets: None,
+        rollout: None,
+        drift: Vec::new(),
+        held: Vec::new(),
+        since: now,
+    }
+}
+
+fn since(previous: Option<&ServiceStatus>, phase: Phase, now: Timestamp) -> Timestamp {
+    previous.filter(|previous| previous.phase == phase).map_or(now, |previous| previous.since)
+}
+
+/// The phase, and the sentence for it. The first that applies, worst first.
+fn judge(desired: &Desired, observed: &Observed, plan: &Plan, rollout: Option<&Rollout>) -> (Phase, String) {
+    if let Some(Blocked::Suspended(_)) = plan.blocked.first() {
+        return (Phase::Suspended, plan.blocked.first().map(ToString::to_string).unwrap_or_default());
+    }
+    let rolling_back = rollout.is_some_and(|rollout| rollout.rolling_back);
+    if let Some(hold) = &plan.hold {
+        let what = document::short_name(&hold.image);
+        let verb = match (rolling_back, is_stalled(observed)) {
+            (true, _) => "is being rolled back",
+            (false, true) => "failed and has nothing to be rolled back to",
+            (false, false) => "was rolled back",
+        };
+        return (Phase::Held, format!("{what} {verb}: {}", hold.reason));
+    }
+    if let Some(overdue) = rollout.filter(|rollout| rollout.deadline.is_some_and(|at| at <= observed.aws_time)) {
+        let timeout = desired.manifest.rollout.timeout;
+        let message = format!(
+            "{} has made no progress for {}: {} of {} new tasks running; it is left as it is",
+            overdue.deployment, SignedDuration::try_from(timeout).map_or_else(|_| String::new(), |d| format!("{d:#}")),
+            overdue.running, overdue.desired,
+        );
+        return (Phase::Held, message);
+    }
+    if !plan.blocked.is_empty() {
+        let all: Vec<_> = plan.blocked.iter().map(ToString::to_string).collect();
+        return (Phase::Degraded, all.join("; "));
+    }
+    if let Some(rollout) = rollout {
+        return (Phase::Progressing, rollout_message(rollout, observed));
+    }
+    if !plan.steps.is_empty() {
+        return (Phase::Progressing, steps_message(plan));
+    }
+    health(desired, observed)
+}
+
+fn is_stalled(observed: &Observed) -> bool {
+    let primary = observed.service.as_ref().and_then(LiveService::primary);
+    primary.is_some_and(|primary| primary.rollout == RolloutState::Failed)
+}
+
+fn rollout_message(rollout: &Rollout, observed: &Observed) -> String {
+    let verb = if rollout.rolling_back { "rolling back, " } else { "" };
+    let failed = if rollout.failed > 0 { format!(", {} failed in a row", rollout.failed) } else { String::new() };
+    let targets = observed.targets.map_or_else(String::new, |targets| {
+        format!(", {} of {} targets healthy", targets.healthy, targets.total)
+    });
+    format!("{verb}{} of {} new tasks running{failed}{targets}", rollout.running, rollout.desired)
+}
+
+fn steps_message(plan: &Plan) -> String {
+    let paths: Vec<_> = plan.differences.iter().map(|difference| difference.path.as_str()).collect();
+    match plan.cause {
+        Some(Cause::Create) => "the service is being created".to_owned(),
+        Some(Cause::Edit) => format!("applying {}", paths.join(", ")),
+        Some(Cause::Drift) => format!("repairing {}", paths.join(", ")),
+        None => "updating tags".to_owned(),
+    }
+}
+
+fn health(desired: &Desired, observed: &Observed) -> (Phase, String) {
+    let Some(service) = &observed.service else { return (Phase::Progressing, String::new()) };
+    let (running, wanted) = (service.running_count(), service.desired_count());
+    if let (Some(health), Some(targets)) = (&desired.manifest.target_health, observed.targets)
+        && targets.healthy < health.minimum_healthy
+    {
+        let message = format!(
+            "{} of {} targets healthy, {} wanted",
+            targets.healthy, targets.total, health.minimum_healthy
+        );
+        return (Phase::Degraded, message);
+    }
+    if running < wanted {
+        return (Phase::Progressing, format!("{running} of {wanted} tasks running"));
+    }
+    (Phase::Synced, String::new())
+}
+
+fn rollout(service: &LiveService, progress: Option<&Progress>, timeout: Duration) -> Option<Rollout> {
+    let deployments = service.deployments();
+    let (primary, others) = deployments.split_first()?;
+    if primary.rollout != RolloutState::InProgress {
+        return None;
+    }
+    let is_all_running = primary.desired > 0 && primary.running >= primary.desired;
+    let deadline = progress.filter(|_| !is_all_running).and_then(|progress| progress.at.checked_add(timeout).ok());
+    Some(Rollout {
+        deployment: primary.id.clone(),
+        rolling_back: service.is_rolling_back(),
+        desired: primary.desired,
+        running: primary.running,
+        pending: primary.pending,
+        failed: primary.failed,
+        old_running: others.iter().map(|old: &Deployment| old.running).sum(),
+        started_at: primary.created_at,
+        deadline,
+    })
+}
+
+fn tasks(service: &LiveService) -> Tasks {
+    Tasks { desired: service.desired_count(), running: service.running_count(), pending: service.pending_count() }
+}
+
+/// The image of the container that the manifest's image stands for; the first container's where there is none.
+fn image(desired: &Desired, observed: &Observed, plan: &Plan) -> Option<Image> {
+    let live = observed.definition.as_ref()?;
+    let repository = desired.manifest.image.as_ref().map(|image| image.repository.as_str());
+    let images = document::objects(&live.document, "containerDefinitions").map(|c| document::text(c, "image"));
+    let mut images = images.peekable();
+    let first = *images.peek()?;
+    let reference = images.find(|image| repository.is_some_and(|r| image.starts_with(r))).unwrap_or(first);
+    let (name, digest) = reference.split_once('@').unwrap_or((reference, ""));
+    let (repository, written) = match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+        _ => (name, ""),
+    };
+    let definition_matches = !plan.differences.iter().any(Difference::is_in_definition);
+    let tag = match &desired.manifest.image {
+        Some(image) if definition_matches && desired.definition.is_some() => image.tag.clone(),
+        _ => live.tags.get(tags::IMAGE_TAG).cloned().unwrap_or_else(|| written.to_owned()),
+    };
+    Some(Image { repository: repository.to_owned(), tag, digest: digest.to_owned() })
+}
+
+fn held(hold: &crate::plan::Hold) -> Held {
+    Held {
+        digest: hold.digest.clone(),
+        image: hold.image.clone(),
+        reason: hold.reason.clone(),
+        since: hold.since,
+    }
+}
