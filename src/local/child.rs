@@ -33,7 +33,7 @@ const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
 
 /// What can go wrong with a child.
 #[derive(Debug, thiserror::Error)]
-pub enum ChildError {
+pub(super) enum ChildError {
     /// It could not be started.
     #[error("cannot start {name} ({}): {source}", program.display())]
     Spawn {
@@ -54,7 +54,7 @@ pub enum ChildError {
 
 impl ChildError {
     /// What the person can do.
-    pub fn help(&self) -> Option<String> {
+    pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::Spawn { .. } => None,
             Self::Died(death) => Some(format!("its whole output is in {}", death.log.display())),
@@ -65,13 +65,13 @@ impl ChildError {
 
 /// A child that has ended.
 #[derive(Debug, Clone)]
-pub struct Death {
+pub(super) struct Death {
     /// What it was to us.
-    pub name: String,
+    pub(super) name: String,
     /// How it ended; `None` when not even that is known.
-    pub status: Option<ExitStatus>,
+    pub(super) status: Option<ExitStatus>,
     /// Where its output is.
-    pub log: PathBuf,
+    pub(super) log: PathBuf,
 }
 
 impl std::fmt::Display for Death {
@@ -90,19 +90,33 @@ impl std::fmt::Display for Death {
 
 /// What is to be started.
 #[derive(Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     /// What it is to us, and the name of its log.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// The command, without its standard streams.
-    pub command: Command,
+    pub(super) command: Command,
     /// Where its output goes.
-    pub log: PathBuf,
+    pub(super) log: PathBuf,
     /// How it is asked to end.
-    pub farewell: Farewell,
+    pub(super) farewell: Farewell,
     /// How long it may take to end.
-    pub grace: Duration,
+    pub(super) grace: Duration,
     /// Whether it holds the other end of a pipe from us, by which it learns that we are gone.
-    pub leash: bool,
+    pub(super) leash: bool,
+}
+
+impl Plan {
+    /// A command that does its work and ends.
+    pub(super) fn brief(name: &'static str, command: Command, log: PathBuf) -> Self {
+        Self {
+            name,
+            command,
+            log,
+            farewell: Farewell::Terminate,
+            grace: Duration::from_secs(5),
+            leash: false,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -133,7 +147,7 @@ impl Child {
 
 /// Every process that was started, in order.
 #[derive(Debug)]
-pub struct Household {
+pub(super) struct Household {
     children: Vec<Child>,
     record: PathBuf,
     died: mpsc::Sender<Death>,
@@ -142,7 +156,7 @@ pub struct Household {
 
 impl Household {
     /// Ends what an earlier run left behind, as far as `record` names it, and begins anew.
-    pub async fn new(record: PathBuf) -> Result<Self, FilesError> {
+    pub(super) async fn new(record: PathBuf) -> Result<Self, FilesError> {
         // A record that cannot be read names nobody; it must not keep the next run from starting.
         let leftovers: Vec<Recorded> = files::read_json(&record).ok().flatten().unwrap_or_default();
         for leftover in leftovers.iter().rev() {
@@ -159,13 +173,13 @@ impl Household {
     }
 
     /// Starts a child that is meant to run until it is ended.
-    pub fn start(&mut self, plan: Plan) -> Result<(), ChildError> {
+    pub(super) fn start(&mut self, plan: Plan) -> Result<(), ChildError> {
         let died = self.died.clone();
         self.spawn(plan, Some(died)).map(drop)
     }
 
     /// Runs a command to its end, which must be a success.
-    pub async fn complete(&mut self, plan: Plan) -> Result<(), ChildError> {
+    pub(super) async fn complete(&mut self, plan: Plan) -> Result<(), ChildError> {
         let (name, log) = (plan.name.to_owned(), plan.log.clone());
         let ended = self.spawn(plan, None)?;
         let status = self.while_all_live(Child::end_of(ended)).await?;
@@ -177,7 +191,7 @@ impl Household {
     }
 
     /// Waits for `work`, or fails with the first child that dies meanwhile.
-    pub async fn while_all_live<T>(
+    pub(super) async fn while_all_live<T>(
         &mut self,
         work: impl Future<Output = T>,
     ) -> Result<T, ChildError> {
@@ -189,7 +203,7 @@ impl Household {
     }
 
     /// Waits for the next child to die. Cancel safe.
-    pub async fn death(&mut self) -> Death {
+    pub(super) async fn death(&mut self) -> Death {
         match self.deaths.recv().await {
             Some(death) => {
                 // The record is a help for the next start, not a reason to stop this one.
@@ -202,14 +216,14 @@ impl Household {
     }
 
     /// Starts logs anew that have grown too long. Children append, so they go on at the new beginning.
-    pub fn bound_logs(&self) {
+    pub(super) fn bound_logs(&self) {
         for child in &self.children {
             bound(&child.log, LOG_LIMIT);
         }
     }
 
     /// Ends everyone, the last started first. `hurry` cuts the waiting short.
-    pub async fn end(mut self, hurry: &CancellationToken) {
+    pub(super) async fn end(mut self, hurry: &CancellationToken) {
         while let Some(child) = self.children.pop() {
             if child.runs() {
                 child.recorded.farewell.say(child.pid());
@@ -317,7 +331,7 @@ fn bound(path: &Path, limit: u64) {
 }
 
 /// The last lines of a log, as far as they can be had.
-pub fn tail(path: &Path) -> Vec<String> {
+pub(super) fn tail(path: &Path) -> Vec<String> {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();

@@ -42,7 +42,7 @@ pub struct Data {
 
 /// Why the command was not run to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum DataError {
+pub(super) enum DataError {
     /// No command.
     #[error("cannot run {program}: {source}")]
     Command {
@@ -73,7 +73,7 @@ pub enum DataError {
 
 impl DataError {
     /// What the person can do.
-    pub fn help(&self) -> Option<String> {
+    pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::Command { .. } | Self::Signals(_) | Self::Place(_) => None,
             Self::Postgres(error) => error.help(),
@@ -86,7 +86,7 @@ impl DataError {
 }
 
 /// Runs the command between starting the stores and ending them.
-pub async fn run(data: Data) -> Result<ExitCode, DataError> {
+pub(super) async fn run(data: Data) -> Result<ExitCode, DataError> {
     let signals = Signals::listen().map_err(DataError::Signals)?;
     sweep().await?;
     let temporary = Temporary::new()?;

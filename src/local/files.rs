@@ -9,7 +9,7 @@ use std::{
 
 /// What can go wrong with the state directory.
 #[derive(Debug, thiserror::Error)]
-pub enum FilesError {
+pub(super) enum FilesError {
     /// Another process holds the directory.
     #[error("{} is in use by {}", dir.display(), holder(*pid))]
     InUse {
@@ -32,7 +32,7 @@ pub enum FilesError {
 
 impl FilesError {
     /// What the person can do.
-    pub fn help(&self) -> Option<String> {
+    pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::InUse { pid, .. } => Some(format!(
                 "end it first{}, or choose another directory with --state or EVENKEEL_STATE",
@@ -48,7 +48,7 @@ fn holder(pid: Option<u32>) -> String {
 }
 
 /// Attaches what was being done to an I/O error.
-pub fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FilesError {
+pub(super) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FilesError {
     let path = path.to_owned();
     move |source| FilesError::Io {
         doing,
@@ -59,19 +59,19 @@ pub fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> F
 
 /// A state directory. Its path is absolute, so that children may work elsewhere.
 #[derive(Debug, Clone)]
-pub struct State {
+pub(super) struct State {
     dir: PathBuf,
 }
 
 impl State {
     /// The directory as it is; it need not exist.
-    pub fn at(dir: &Path) -> Result<Self, FilesError> {
+    pub(super) fn at(dir: &Path) -> Result<Self, FilesError> {
         let dir = std::path::absolute(dir).map_err(io_error("find", dir))?;
         Ok(Self { dir })
     }
 
     /// The directory, made when it is missing.
-    pub fn create(dir: &Path) -> Result<Self, FilesError> {
+    pub(super) fn create(dir: &Path) -> Result<Self, FilesError> {
         let state = Self::at(dir)?;
         for dir in [state.dir.clone(), state.dir.join("logs")] {
             fs::create_dir_all(&dir).map_err(io_error("create", &dir))?;
@@ -80,60 +80,72 @@ impl State {
     }
 
     /// The directory itself.
-    pub fn dir(&self) -> &Path {
+    pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// The executables of images, under `sha256/<hex>`.
-    pub fn images(&self) -> PathBuf {
+    pub(super) fn images(&self) -> PathBuf {
         self.dir.join("images")
     }
 
     /// Where the emulator says where it listens.
-    pub fn aws(&self) -> PathBuf {
+    pub(super) fn aws(&self) -> PathBuf {
         self.dir.join("aws.json")
     }
 
     /// The values behind the secrets' ARNs. Mode 600.
-    pub fn secrets(&self) -> PathBuf {
+    pub(super) fn secrets(&self) -> PathBuf {
         self.dir.join("secrets.json")
     }
 
     /// What `terraform output -json` would print.
-    pub fn terraform(&self) -> PathBuf {
+    pub(super) fn terraform(&self) -> PathBuf {
         self.dir.join("terraform.json")
     }
 
     /// The addresses of everything that runs.
-    pub fn endpoints(&self) -> PathBuf {
+    pub(super) fn endpoints(&self) -> PathBuf {
         self.dir.join("endpoints.json")
     }
 
     /// The processes that were started from here.
-    pub fn processes(&self) -> PathBuf {
+    pub(super) fn processes(&self) -> PathBuf {
         self.dir.join("processes.json")
     }
 
     /// The output of one child.
-    pub fn log(&self, name: &str) -> PathBuf {
+    pub(super) fn log(&self, name: &str) -> PathBuf {
         self.dir.join("logs").join(format!("{name}.log"))
     }
 
+    /// Removes the last run's logs: whoever fails silently must not be explained by an older failure.
+    pub(super) fn clear_logs(&self) -> Result<(), FilesError> {
+        let logs = self.dir.join("logs");
+        for log in fs::read_dir(&logs)
+            .map_err(io_error("read", &logs))?
+            .flatten()
+        {
+            remove(&log.path())?;
+        }
+        Ok(())
+    }
+
     /// Takes the directory for this process, until the lock is dropped.
-    pub fn lock(&self) -> Result<Lock, FilesError> {
+    pub(super) fn lock(&self) -> Result<Lock, FilesError> {
         Lock::take(&self.dir)
     }
 }
 
 /// Holds a directory. The system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
-pub struct Lock {
+pub(super) struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Takes `dir/lock` and writes this process's id into it.
-    pub fn take(dir: &Path) -> Result<Self, FilesError> {
+    pub(super) fn take(dir: &Path) -> Result<Self, FilesError> {
         let path = dir.join("lock");
         let mut file = OpenOptions::new()
             .create(true)
@@ -161,7 +173,7 @@ impl Lock {
 }
 
 /// Replaces a file as a whole: a reader sees the old content or the new one.
-pub fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), FilesError> {
+pub(super) fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), FilesError> {
     let dir = path.parent().unwrap_or(Path::new("."));
     tempfile::NamedTempFile::new_in(dir)
         .and_then(|mut file| {
@@ -175,7 +187,7 @@ pub fn write_atomically(path: &Path, content: &[u8], mode: u32) -> Result<(), Fi
 }
 
 /// Writes a value as JSON, for people too.
-pub fn write_json<T: serde::Serialize>(
+pub(super) fn write_json<T: serde::Serialize>(
     path: &Path,
     value: &T,
     mode: u32,
@@ -187,7 +199,9 @@ pub fn write_json<T: serde::Serialize>(
 }
 
 /// Reads a JSON file; `None` when there is none.
-pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, FilesError> {
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(
+    path: &Path,
+) -> Result<Option<T>, FilesError> {
     let text = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         text => text.map_err(io_error("read", path))?,
@@ -199,7 +213,7 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T
 }
 
 /// Removes a file that may be missing.
-pub fn remove(path: &Path) -> Result<(), FilesError> {
+pub(super) fn remove(path: &Path) -> Result<(), FilesError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other.map_err(io_error("remove", path)),

@@ -22,7 +22,7 @@ const TEMPORARY: &str = "evenkeel-data-";
 
 /// Why there is no place.
 #[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
+pub(super) enum PlaceError {
     /// Root, but nobody to run as.
     #[error(
         "PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as"
@@ -35,7 +35,7 @@ pub enum PlaceError {
 
 /// A directory of mode 700, owned by whoever the stores in it run as.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(super) struct Place {
     dir: PathBuf,
     servant: Option<Servant>,
 }
@@ -48,7 +48,7 @@ struct Servant {
 
 impl Place {
     /// The lasting place that belongs to a state directory.
-    pub fn lasting(state: &Path) -> Result<Self, PlaceError> {
+    pub(super) fn lasting(state: &Path) -> Result<Self, PlaceError> {
         let servant = servant()?;
         let dir = match servant {
             None => state.join("stores"),
@@ -64,19 +64,19 @@ impl Place {
     }
 
     /// The directory.
-    pub fn dir(&self) -> &Path {
+    pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// Makes a directory in it with the same owner.
-    pub fn make(&self, name: &str) -> Result<PathBuf, FilesError> {
+    pub(super) fn make(&self, name: &str) -> Result<PathBuf, FilesError> {
         let dir = self.dir.join(name);
         make(&dir, self.servant).map_err(io_error("create", &dir))?;
         Ok(dir)
     }
 
     /// Hands a file to the owner.
-    pub fn give(&self, path: &Path) -> Result<(), FilesError> {
+    pub(super) fn give(&self, path: &Path) -> Result<(), FilesError> {
         match self.servant {
             None => Ok(()),
             Some(Servant { uid, gid }) => {
@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// A command that runs in the place as its owner, with nothing of our environment but the path.
-    pub fn command(&self, program: &Path) -> Command {
+    pub(super) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(&self.dir)
@@ -104,7 +104,7 @@ impl Place {
 
 /// A place that is removed in the end, and locked until then.
 #[derive(Debug)]
-pub struct Temporary {
+pub(super) struct Temporary {
     /// Ours alone: a store must not be able to write the record of processes that we end.
     dir: PathBuf,
     place: Place,
@@ -113,7 +113,7 @@ pub struct Temporary {
 
 impl Temporary {
     /// Makes a place. Its lock tells the living from the dead: see [`Temporary::abandoned`].
-    pub fn new() -> Result<Self, PlaceError> {
+    pub(super) fn new() -> Result<Self, PlaceError> {
         let servant = servant()?;
         let parent = temporaries(servant)?;
         let dir = tempfile::Builder::new()
@@ -131,7 +131,7 @@ impl Temporary {
     }
 
     /// Places whose makers were killed, locked by us now.
-    pub fn abandoned() -> Result<Vec<Self>, PlaceError> {
+    pub(super) fn abandoned() -> Result<Vec<Self>, PlaceError> {
         let servant = servant()?;
         let parent = temporaries(servant)?;
         let found = fs::read_dir(&parent).map_err(io_error("read", &parent))?;
@@ -162,22 +162,22 @@ impl Temporary {
     }
 
     /// The place itself.
-    pub fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &Place {
         &self.place
     }
 
     /// The record of processes.
-    pub fn processes(&self) -> PathBuf {
+    pub(super) fn processes(&self) -> PathBuf {
         self.dir.join("processes.json")
     }
 
     /// The output of one child.
-    pub fn log(&self, name: &str) -> PathBuf {
+    pub(super) fn log(&self, name: &str) -> PathBuf {
         self.dir.join(format!("{name}.log"))
     }
 
     /// Removes the place with all that is in it.
-    pub fn remove(self) -> Result<(), FilesError> {
+    pub(super) fn remove(self) -> Result<(), FilesError> {
         fs::remove_dir_all(&self.dir).map_err(io_error("remove", &self.dir))
     }
 }

@@ -12,7 +12,7 @@ const ATTEMPTS: usize = 100;
 
 /// Why a port cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub enum PortError {
+pub(super) enum PortError {
     /// Somebody else listens there.
     #[error("port {port} on 127.0.0.1, for the {purpose}, is taken{}", by(holder))]
     Taken {
@@ -44,7 +44,7 @@ pub enum PortError {
 
 impl PortError {
     /// What the person can do.
-    pub fn help(&self) -> Option<String> {
+    pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::Taken { variable, .. } | Self::Refused { variable, .. } => Some(format!(
                 "choose another with {variable}=PORT; 0 picks a free one"
@@ -56,11 +56,11 @@ impl PortError {
 
 /// A process that listens on a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub(super) struct Holder {
     /// Its id.
-    pub pid: u32,
+    pub(super) pid: u32,
     /// Its name, as the system shows it.
-    pub name: String,
+    pub(super) name: String,
 }
 
 fn by(holder: &Option<Holder>) -> String {
@@ -72,14 +72,14 @@ fn by(holder: &Option<Holder>) -> String {
 
 /// A port that is held until whoever is meant to listen there is about to start.
 #[derive(Debug)]
-pub struct Reserved {
+pub(super) struct Reserved {
     listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Reserved {
     /// Holds `port`, or a free one when it is 0.
-    pub fn new(
+    pub(super) fn new(
         port: u16,
         purpose: &'static str,
         variable: &'static str,
@@ -87,24 +87,27 @@ impl Reserved {
         if port == 0 {
             return Self::pick();
         }
-        Self::bind(port).map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => PortError::Taken {
-                port,
-                purpose,
-                variable,
-                holder: listener_of(port),
-            },
-            _ => PortError::Refused {
-                port,
-                purpose,
-                variable,
-                source,
-            },
+        Self::bind(port).map_err(|source| {
+            if source.kind() == io::ErrorKind::AddrInUse {
+                PortError::Taken {
+                    port,
+                    purpose,
+                    variable,
+                    holder: listener_of(port),
+                }
+            } else {
+                PortError::Refused {
+                    port,
+                    purpose,
+                    variable,
+                    source,
+                }
+            }
         })
     }
 
     /// Holds a free port.
-    pub fn pick() -> Result<Self, PortError> {
+    pub(super) fn pick() -> Result<Self, PortError> {
         (0..ATTEMPTS)
             .find_map(|_| Self::bind(fastrand::u16(PICKED)).ok())
             .ok_or(PortError::Exhausted)
@@ -117,12 +120,12 @@ impl Reserved {
     }
 
     /// The address that is held.
-    pub fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Lets go of the port, for the one who shall listen there.
-    pub fn release(self) -> SocketAddr {
+    pub(super) fn release(self) -> SocketAddr {
         drop(self.listener);
         self.address
     }

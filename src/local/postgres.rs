@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Why there is no PostgreSQL.
 #[derive(Debug, thiserror::Error)]
-pub enum PostgresError {
+pub(super) enum PostgresError {
     /// None is installed, or none that is new enough.
     #[error(
         "PostgreSQL {OLDEST} or newer is not installed: no `initdb` in {DEBIANS}/*/bin or on the PATH"
@@ -58,7 +58,7 @@ pub enum PostgresError {
 
 impl PostgresError {
     /// What the person can do.
-    pub fn help(&self) -> Option<String> {
+    pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::Missing => Some("run scripts/setup".into()),
             Self::OtherVersion { data, made_by } => Some(format!(
@@ -75,7 +75,7 @@ impl PostgresError {
 
 /// How much the data are worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
+pub(super) enum Keep {
     /// They survive the run.
     Lasting,
     /// They go with the run: nothing need reach the disk.
@@ -84,14 +84,14 @@ pub enum Keep {
 
 /// An installed PostgreSQL.
 #[derive(Debug, Clone)]
-pub struct Installation {
+pub(super) struct Installation {
     bin: PathBuf,
     version: u32,
 }
 
 impl Installation {
     /// The newest one that is new enough.
-    pub fn find() -> Result<Self, PostgresError> {
+    pub(super) fn find() -> Result<Self, PostgresError> {
         Self::all()
             .into_iter()
             .max_by_key(|found| found.version)
@@ -144,7 +144,7 @@ fn major(version: &str) -> Option<u32> {
 }
 
 /// Starts a PostgreSQL whose files lie in `place` and returns its address, for a superuser.
-pub async fn start(
+pub(super) async fn start(
     household: &mut Household,
     place: &Place,
     keep: Keep,
@@ -240,14 +240,7 @@ async fn initialise(
             "--no-instructions",
         ]);
     household
-        .complete(Plan {
-            name: "initdb",
-            command,
-            log: log.to_owned(),
-            farewell: Farewell::Terminate,
-            grace: GRACE,
-            leash: false,
-        })
+        .complete(Plan::brief("initdb", command, log.to_owned()))
         .await?;
     fs::rename(&unfinished, cluster).map_err(io_error("rename", &unfinished))?;
     Ok(())

@@ -13,21 +13,21 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// A process that was started as the leader of its own process group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
+pub(super) struct Recorded {
     /// What it is to us, such as `postgres`.
-    pub name: String,
+    pub(super) name: String,
     /// Its id and its group's.
-    pub pid: i32,
+    pub(super) pid: i32,
     /// Clock ticks from the machine's start to the process's; `None` where there is no `/proc`.
-    pub started: Option<u64>,
+    pub(super) started: Option<u64>,
     /// How it is asked to end.
-    pub farewell: Farewell,
+    pub(super) farewell: Farewell,
 }
 
 /// How a process is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Farewell {
+pub(super) enum Farewell {
     /// SIGTERM to the group.
     Terminate,
     /// SIGINT to the leader: PostgreSQL's fast shutdown. On SIGTERM it would wait for its clients.
@@ -37,7 +37,7 @@ pub enum Farewell {
 
 impl Farewell {
     /// Asks. A process that has ended already is no error.
-    pub fn say(self, pid: Pid) {
+    pub(super) fn say(self, pid: Pid) {
         let _gone = match self {
             Self::Terminate => killpg(pid, Signal::SIGTERM),
             Self::Interrupt => kill(pid, Signal::SIGINT),
@@ -46,13 +46,13 @@ impl Farewell {
 }
 
 /// Ends a group at once.
-pub fn kill_group(pid: Pid) {
+pub(super) fn kill_group(pid: Pid) {
     let _gone = killpg(pid, Signal::SIGKILL);
 }
 
 impl Recorded {
     /// Writes down a process that has just been started.
-    pub fn new(name: &str, pid: i32, farewell: Farewell) -> Self {
+    pub(super) fn new(name: &str, pid: i32, farewell: Farewell) -> Self {
         Self {
             name: name.to_owned(),
             pid,
@@ -62,12 +62,12 @@ impl Recorded {
     }
 
     /// Whether this very process still runs. Unknown counts as no: better a leftover than a stranger ended.
-    pub fn is_running(&self) -> bool {
+    pub(super) fn is_running(&self) -> bool {
         self.started.is_some() && start_time(self.pid) == self.started
     }
 
     /// Ends a leftover of an earlier run: asked first, killed after `grace`.
-    pub async fn end(&self, grace: Duration) {
+    pub(super) async fn end(&self, grace: Duration) {
         if !self.is_running() {
             return;
         }

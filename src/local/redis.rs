@@ -28,7 +28,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Why there is no Redis.
 #[derive(Debug, thiserror::Error)]
-pub enum RedisError {
+pub(super) enum RedisError {
     /// None is installed, or none that is new enough.
     #[error("Redis {OLDEST} or newer is not installed: {0}")]
     Missing(String),
@@ -48,7 +48,7 @@ pub enum RedisError {
 
 impl RedisError {
     /// What the person can do.
-    pub fn help(&self) -> Option<String> {
+    pub(super) fn help(&self) -> Option<String> {
         match self {
             Self::Missing(_) => Some("run scripts/setup".into()),
             Self::NotReady { log } => Some(format!("see {}", log.display())),
@@ -59,7 +59,7 @@ impl RedisError {
 }
 
 /// The server's executable, if it is new enough.
-pub fn find() -> Result<PathBuf, RedisError> {
+pub(super) fn find() -> Result<PathBuf, RedisError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let program = std::env::split_paths(&path)
         .map(|dir| dir.join("redis-server"))
@@ -86,7 +86,7 @@ fn major(version: &str) -> Option<u32> {
 }
 
 /// Starts a Redis in `place` and returns its address.
-pub async fn start(
+pub(super) async fn start(
     household: &mut Household,
     place: &Place,
     log: PathBuf,

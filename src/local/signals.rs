@@ -7,16 +7,16 @@ use tokio_util::sync::CancellationToken;
 
 /// What the person wants.
 #[derive(Debug, Clone)]
-pub struct Signals {
+pub(super) struct Signals {
     /// Cancelled by the first signal: end everything.
-    pub stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     /// Cancelled by the second: at once.
-    pub hurry: CancellationToken,
+    pub(super) hurry: CancellationToken,
 }
 
 impl Signals {
     /// Listens from now on; the default action is gone.
-    pub fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;

@@ -4,25 +4,25 @@ use std::fmt;
 
 /// A URL of PostgreSQL or Redis. `Debug` and `Display` leave the password out.
 #[derive(Clone, PartialEq, Eq)]
-pub struct StoreUrl(String);
+pub(super) struct StoreUrl(String);
 
 /// Why a variable's value is not the address of a store. The value is not repeated: it may hold a password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} is not a URL that begins with {schemes}")]
-pub struct NotAStoreUrl {
+pub(super) struct NotAStoreUrl {
     /// The variable.
-    pub variable: &'static str,
+    pub(super) variable: &'static str,
     schemes: String,
 }
 
 impl StoreUrl {
     /// An address made by us.
-    pub fn new(url: String) -> Self {
+    pub(super) fn new(url: String) -> Self {
         Self(url)
     }
 
     /// The value of an environment variable, when it has one.
-    pub fn from_variable(
+    pub(super) fn from_variable(
         variable: &'static str,
         value: Option<String>,
         schemes: &[&str],
@@ -49,12 +49,12 @@ impl StoreUrl {
     }
 
     /// All of it.
-    pub fn expose(&self) -> &str {
+    pub(super) fn expose(&self) -> &str {
         &self.0
     }
 
     /// Without password and parameters.
-    pub fn without_password(&self) -> String {
+    pub(super) fn without_password(&self) -> String {
         let end = self.0.find(['?', '#']).unwrap_or(self.0.len());
         let bare = self.0.get(..end).unwrap_or_default();
         let Some((scheme, rest)) = bare.split_once("://") else {
