@@ -2,7 +2,7 @@
 
 pub mod validate;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -39,14 +39,21 @@ enum Command {
 
 /// Parses the process's arguments, runs the command, and says how the process should end.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match arguments.command {
-        #[cfg(feature = "local")]
-        Command::Local(_) => ExitCode::FAILURE,
-        Command::Validate(validate) => {
-            let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            let code = validate.run(&mut anstream::stdout(), &mut anstream::stderr(), color);
-            code.map_or(ExitCode::FAILURE, ExitCode::from)
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            let _unheard = writeln!(anstream::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    match command {
+        #[cfg(feature = "local")]
+        Command::Local(command) => runtime.block_on(crate::local::run(command)),
     }
 }

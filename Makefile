@@ -1,0 +1,38 @@
+# What people, CI and the README all call. `make help` lists the targets.
+
+SHELL := /bin/bash
+EVENKEEL := target/debug/evenkeel
+# Set to 1 where the advisory database can be reached.
+DENY_ADVISORIES ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test lint fmt
+# A target is a way through the whole; two at once would fight for Cargo's lock.
+.NOTPARALLEL:
+
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## Install what is missing: PostgreSQL, Redis, a C compiler (apt, as root)
+	@scripts/setup
+
+up: setup ## Run everything on this machine: data tier, AWS, the API, the daemon; Ctrl-C ends it
+	@cargo build --workspace --locked
+	@exec $(EVENKEEL) local up
+
+test: setup ## Run all tests, with a PostgreSQL and a Redis that end with them
+	@cargo build --workspace --all-targets --locked
+	@exec $(EVENKEEL) local data -- cargo test --workspace --locked
+
+lint: ## Check format, lints, the build without `local`, licences, bans and sources
+	@scripts/setup --lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy -p evenkeel --no-default-features --all-targets --locked -- -D warnings
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --all-features check --hide-inclusion-graph licenses bans sources
+ifneq ($(DENY_ADVISORIES),)
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --all-features check advisories
+endif
+
+fmt: ## Format the code
+	cargo fmt --all
