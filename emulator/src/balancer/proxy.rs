@@ -1,15 +1,15 @@
 //! One request on its way to a target and back.
 //!
-//! It is sent a second time only when that cannot do it twice: not a byte of it was sent (any method), or it is a safe
+//! It is sent a second time only when that cannot do it twice: not a byte of it was sent (any request), or it is of a safe
 //! method without a body and the connection it went out on had been idle and was closed without an answer. Other
-//! methods never use an idle connection, as for them that second case could not be put right.
+//! requests never use an idle connection, as for them that second case could not be put right.
 
 use std::{net::IpAddr, sync::Arc};
 
 use hyper::{
     HeaderMap, Method, Request, Response, Uri, Version,
     body::{Body as _, Incoming},
-    header::HOST,
+    header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
 };
 
 use super::{
@@ -76,6 +76,10 @@ fn head(
         return Err(Answer::BadRequest);
     }
     let mut fields = request.headers().clone();
+    if fields.contains_key(TRANSFER_ENCODING) {
+        // Were both passed on, the target might see another end of the body than we do.
+        fields.remove(CONTENT_LENGTH);
+    }
     headers::remove_hop_by_hop(&mut fields);
     headers::add_forwarding(&mut fields, client, frontend.port, shared.clock.now());
     Ok(Head {
@@ -93,12 +97,12 @@ async fn send(
 ) -> Result<Response<Incoming>, Answer> {
     let progress = Progress::new();
     let repeatable = head.method.is_safe() && body.is_end_stream();
-    let mut connection = if head.method.is_safe() {
+    let copy = repeatable.then(|| head.clone());
+    let mut connection = if repeatable {
         Connection::IdleOrNew
     } else {
         Connection::New
     };
-    let copy = repeatable.then(|| head.clone());
     let body = if body.is_end_stream() {
         body::empty()
     } else {
