@@ -400,7 +400,7 @@ fn health(desired: &Desired, observed: &Observed) -> (Phase, String) {
     };
     let (running, wanted) = (service.running_count(), service.desired_count());
     if let (Some(health), Some(targets)) = (&desired.manifest.target_health, observed.targets)
-        && targets.healthy < health.minimum_healthy
+        && targets.healthy < health.minimum_healthy.min(wanted)
     {
         let message = format!(
             "{} of {} targets healthy, {} wanted",

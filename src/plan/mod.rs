@@ -6,6 +6,8 @@
 mod held;
 mod revisions;
 mod step;
+#[cfg(test)]
+mod tests;
 mod update;
 
 use std::fmt;
