@@ -20,9 +20,10 @@ impl Breaker {
 }
 
 impl Service {
-    /// Counts a failed task against its deployment.
+    /// Counts a failed task against its deployment, unless that has failed already.
     pub(super) fn count_failure(&mut self, deployment: &str) {
-        if let Some(owner) = self.deployment_mut(deployment) {
+        let owner = self.deployment_mut(deployment);
+        if let Some(owner) = owner.filter(|owner| owner.rollout != Rollout::Failed) {
             owner.failed = owner.failed.saturating_add(1);
             let failed = owner.failed;
             self.show_failures(deployment, failed);
@@ -48,7 +49,7 @@ impl Service {
         }
     }
 
-    /// Fails the primary deployment when it has failed often enough, and goes back if it is to.
+    /// Fails the primary deployment once its tasks have failed often enough, and goes back if it is to.
     pub(super) fn break_circuit(&mut self, ids: &mut Ids, now: Timestamp, pace: Pace) {
         let breaker = self.settings.breaker.clone();
         let threshold = breaker.threshold(self.desired);

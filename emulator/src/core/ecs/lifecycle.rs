@@ -237,7 +237,6 @@ impl Cloud {
         if let Some(service) = self.ecs.services.get_mut(&task.service)
             && !task.is_leaving()
         {
-            service.count_failure(&task.deployment);
             let message = format!(") was unable to place a task. Reason: {reason}.");
             if service.placement.as_ref() != Some(&message) {
                 service.say(&mut self.ids, now, &message);
@@ -247,6 +246,8 @@ impl Cloud {
                 let message = ") is unable to consistently start tasks successfully.";
                 service.say(&mut self.ids, now, message);
             }
+            service.count_failure(&task.deployment);
+            service.break_circuit(&mut self.ids, now, pace);
         }
         task.stop.get_or_insert(Stop {
             code: StopCode::FailedToStart,
@@ -372,6 +373,7 @@ impl Cloud {
             && let Some(service) = self.ecs.services.get_mut(&task.service)
         {
             service.count_failure(&task.deployment);
+            service.break_circuit(&mut self.ids, now, self.pace);
         }
         self.deregister(task, now);
         if task.containers.iter().any(|container| !container.ended) {
