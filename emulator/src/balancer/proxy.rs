@@ -132,7 +132,7 @@ async fn send(
                 request: back,
                 cause,
             }) => {
-                tracing::debug!(?target, %cause, "sending the request elsewhere");
+                tracing::debug!(%target, %cause, "sending the request elsewhere");
                 last = match cause {
                     NotSent::ConnectTimedOut => Answer::TimedOut,
                     NotSent::Unknown | NotSent::Connect(_) | NotSent::Closed => Answer::BadGateway,
@@ -149,7 +149,7 @@ async fn send(
                 None => return Err(Answer::BadGateway),
             },
             Err(Failure::Broken(error)) => {
-                tracing::debug!(?target, %error, "the target broke the connection or its answer");
+                tracing::debug!(%target, %error, "the target broke the connection or its answer");
                 return Err(Answer::BadGateway);
             }
             Err(Failure::TimedOut) => return Err(Answer::TimedOut),
