@@ -7,7 +7,6 @@ use std::future::Future;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -87,10 +86,9 @@ pub(crate) async fn seed(config: &Config, count: NonZeroU32) -> Result<u64, Migr
     .map_err(MigrateError::Seed)
 }
 
-/// A connection and the task that drives it; both end when it is dropped, and with them the lock.
+/// A connection of its own; dropping it says goodbye to the server, which gives up the lock.
 struct Session {
     client: Client,
-    driver: JoinHandle<()>,
 }
 
 impl Session {
@@ -104,11 +102,11 @@ impl Session {
                 .unwrap_or_else(Err);
             let error = match attempt {
                 Ok(Ok((client, connection))) => {
-                    let driver = tokio::spawn(async move {
+                    tokio::spawn(async move {
                         // Whoever waits for a reply is told the error.
                         let _ = connection.await;
                     });
-                    return Ok(Self { client, driver });
+                    return Ok(Self { client });
                 }
                 Ok(Err(error)) => ConnectError::Failed(error),
                 Err(_) => ConnectError::Deadline,
@@ -145,12 +143,6 @@ impl Session {
             .map(ToString::to_string)
             .collect();
         Ok((self, applied))
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.driver.abort();
     }
 }
 

@@ -116,3 +116,25 @@ async fn an_idle_connection_still_gets_its_answer() {
     assert!(took < Duration::from_secs(10), "{took:?}");
     drop(silent);
 }
+
+#[tokio::test]
+async fn connections_in_the_kernels_queue_are_answered() {
+    let (api, _database) = api().await;
+    // While it stands still, the kernel completes connections on its behalf; then the signal is the first thing it sees.
+    api.signal(Signal::SIGSTOP);
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        let mut connection = Connection::open(api.address).await.unwrap();
+        clients.push(tokio::spawn(async move {
+            connection.send(request("GET", "/health", &[], None)).await
+        }));
+    }
+    api.signal(Signal::SIGTERM);
+    api.signal(Signal::SIGCONT);
+    for client in clients {
+        let answer = client.await.unwrap().unwrap();
+        assert_eq!(answer.status, StatusCode::OK);
+    }
+    let ended = api.ended().await;
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+}
