@@ -1,6 +1,8 @@
 //! The command line: arguments in, exit codes out.
 
-use std::{io::Write, process::ExitCode};
+pub mod validate;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -18,25 +20,21 @@ enum Command {
     #[cfg(feature = "local")]
     #[command(subcommand)]
     Local(crate::local::Local),
+
+    /// Checks manifests without AWS.
+    Validate(validate::Validate),
 }
 
 /// Parses the process's arguments, runs the command, and says how the process should end.
 pub fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
-        Ok(code) => code,
-        Err(error) => {
-            let _unheard = writeln!(anstream::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    match command {
+    let arguments = Arguments::parse();
+    match arguments.command {
         #[cfg(feature = "local")]
-        Command::Local(command) => runtime.block_on(crate::local::run(command)),
+        Command::Local(_) => ExitCode::FAILURE,
+        Command::Validate(validate) => {
+            let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
+            let code = validate.run(&mut anstream::stdout(), &mut anstream::stderr(), color);
+            code.map_or(ExitCode::FAILURE, ExitCode::from)
+        }
     }
 }

@@ -39,9 +39,18 @@ pub(super) fn manifest(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Repo
 fn family(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
     let family = string(&manifest.task_definition, "family").filter(|family| !unresolved(family));
     if let Some(Err(why)) = family.map(names::family) {
-        report
-            .error(nodes.in_definition(&["family"]), "not a valid `family`")
-            .help(why);
+        match place_of(nodes.definition, &["family"]) {
+            Some(place) => {
+                report.error(place, "not a valid `family`").help(why);
+            }
+            // Made of two good names it can only be too long.
+            None if family.is_some_and(|family| family.len() > 255) => {
+                report
+                    .error(nodes.definition_at, "CLUSTER-NAME is too long for a family")
+                    .help("give `family` in spec.taskDefinition");
+            }
+            None => {}
+        }
     }
 }
 
@@ -89,7 +98,16 @@ fn rolling_only(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>)
 }
 
 fn load_balancers(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
+    /// <https://docs.aws.amazon.com/general/latest/gr/ecs-service.html>
+    const MOST_CONTAINERS: usize = 10;
     let containers = objects(&manifest.task_definition, "containerDefinitions");
+    if containers.len() > MOST_CONTAINERS {
+        report.error(
+            nodes.in_definition(&["containerDefinitions"]),
+            format!("{} containers, at most {MOST_CONTAINERS}", containers.len()),
+        );
+        return;
+    }
     for (index, balancer) in objects(&manifest.service, "loadBalancers")
         .into_iter()
         .enumerate()
@@ -124,7 +142,9 @@ fn load_balancers(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_
         let Some(port) = balancer.get("containerPort").and_then(Value::as_i64) else {
             continue;
         };
-        if !ranges && !ports.contains(&port) {
+        // Mappings that are wrong have been reported, and are not here.
+        let whole = container.contains_key("portMappings") || !report.has_errors();
+        if whole && !ranges && !ports.contains(&port) {
             let known: Vec<String> = ports.iter().map(i64::to_string).collect();
             let help = match known.is_empty() {
                 true => format!("add a port mapping with containerPort {port} to it"),

@@ -12,11 +12,13 @@ use super::{
     ecs::{self, Block},
     fields::{Field, Fields},
     names,
-    references::{self, References, Scope},
+    references::{self, References, Scope, Spent},
     yaml::{Kind, Node, Scalar},
 };
 
 const API_VERSION: &str = "evenkeel/v1";
+/// The most pointers in `drift.ignore`.
+const MOST_IGNORED: usize = 100;
 const KIND: &str = "Service";
 
 /// What came of one document.
@@ -30,13 +32,20 @@ pub(super) struct Decoded {
     pub(super) cluster: Option<String>,
 }
 
+/// What every document of a file is read with.
+pub(super) struct Context<'c> {
+    pub(super) references: &'c References,
+    pub(super) options: Options,
+    pub(super) spent: Spent,
+}
+
 pub(super) fn document(
     mut root: Node,
-    references: &References,
-    options: Options,
+    context: &mut Context<'_>,
     report: &mut Report<'_>,
 ) -> Decoded {
-    resolve(&mut root, references, report);
+    resolve(&mut root, context, report);
+    let options = context.options;
     let mut decoded = Decoded::default();
     let Some(mut top) = Fields::of(&root, root.place, "", report) else {
         return decoded;
@@ -198,14 +207,14 @@ fn spec_place(known: &Envelope<'_>) -> Place {
 }
 
 /// References, the image's own first: its tag may be used by the rest.
-fn resolve(root: &mut Node, references: &References, report: &mut Report<'_>) {
-    let place = root.place;
-    let mut left = 0;
+fn resolve(root: &mut Node, context: &mut Context<'_>, report: &mut Report<'_>) {
+    let references = context.references;
+    let spent = &mut context.spent;
     let spec = child(root, "spec");
     let (mut has_image, mut tag) = (false, None);
     if let Some(image) = spec.and_then(|spec| child(spec, "image")) {
         has_image = true;
-        left += references::resolve(image, Scope::Image, references, report);
+        references::resolve(image, Scope::Image, references, spent, report);
         if let Some(Node {
             kind: Kind::Scalar(Scalar { text, .. }),
             ..
@@ -229,13 +238,12 @@ fn resolve(root: &mut Node, references: &References, report: &mut Report<'_>) {
                         "taskDefinition" => Scope::Template { has_image },
                         _ => text,
                     };
-                    left += references::resolve(&mut field.value, scope, references, report);
+                    references::resolve(&mut field.value, scope, references, spent, report);
                 }
             }
-            _ => left += references::resolve(&mut part.value, text, references, report),
+            _ => references::resolve(&mut part.value, text, references, spent, report),
         }
     }
-    references::note_unresolved(left, place, report);
 }
 
 fn child<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
@@ -284,7 +292,7 @@ fn labels(
             .help("AWS allows 50 tags on a resource, and Evenkeel needs some of them");
     }
     let mut labels = BTreeMap::new();
-    for entry in entries {
+    for entry in entries.iter().take(names::MOST_LABELS) {
         if let Err(why) = names::tag_key(&entry.key) {
             report.error(entry.at, "not a valid label").help(why);
         }
@@ -440,7 +448,14 @@ fn drift(spec: &mut Fields<'_>, report: &mut Report<'_>) -> Drift {
         drift.policy = policy;
     }
     if let Some(ignore) = fields.take("ignore") {
-        for item in ignore.list(report) {
+        let items = ignore.list(report);
+        if items.len() > MOST_IGNORED {
+            report.error(
+                ignore.at,
+                format!("{} pointers, at most {MOST_IGNORED}", items.len()),
+            );
+        }
+        for item in items.iter().take(MOST_IGNORED) {
             let pointer = Field {
                 name: "ignore",
                 at: item.place,

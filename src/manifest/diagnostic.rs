@@ -8,6 +8,9 @@ use std::{fmt, ops::Range};
 /// The most messages kept about one file; a file with more is broken beyond a list.
 const MOST: usize = 100;
 
+/// How many characters lie between two known byte offsets.
+const STEP: usize = 256;
+
 /// One message about a manifest file.
 ///
 /// Its [`Display`](fmt::Display) is one line, `FILE:LINE:COLUMN: MESSAGE (LABEL); HELP`, and holds no source line.
@@ -117,6 +120,8 @@ pub(super) struct Place {
 pub(super) struct Report<'t> {
     file: &'t str,
     text: &'t str,
+    /// The byte at which every `STEP`th character begins.
+    steps: Vec<usize>,
     found: Vec<Diagnostic>,
     untold: usize,
 }
@@ -126,6 +131,11 @@ impl<'t> Report<'t> {
         Self {
             file,
             text,
+            steps: text
+                .char_indices()
+                .step_by(STEP)
+                .map(|(at, _)| at)
+                .collect(),
             found: Vec::new(),
             untold: 0,
         }
@@ -149,7 +159,7 @@ impl<'t> Report<'t> {
     }
 
     pub(super) fn add(&mut self, severity: Severity, place: Place, message: String) -> Note<'_> {
-        if self.found.len() >= MOST {
+        if self.is_full() {
             self.untold += 1;
             return Note(None);
         }
@@ -168,6 +178,11 @@ impl<'t> Report<'t> {
         self.found.push(diagnostic);
     }
 
+    /// Whether further messages are only counted, and finding out more about them is in vain.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= MOST
+    }
+
     pub(super) fn has_errors(&self) -> bool {
         self.found.iter().any(Diagnostic::is_error)
     }
@@ -183,14 +198,16 @@ impl<'t> Report<'t> {
     }
 
     fn bytes(&self, place: Place) -> Range<usize> {
-        let mut starts = self.text.char_indices().map(|(at, _)| at);
-        let start = starts.nth(place.start).unwrap_or(self.text.len());
-        let length = place.end.saturating_sub(place.start);
-        let end = match length {
-            0 => start,
-            _ => starts.nth(length - 1).unwrap_or(self.text.len()),
-        };
-        start..end
+        self.byte(place.start)..self.byte(place.end.max(place.start))
+    }
+
+    /// The byte at which a character begins.
+    fn byte(&self, character: usize) -> usize {
+        let near = self.steps.get(character / STEP).copied();
+        let near = near.unwrap_or(self.text.len());
+        let rest = self.text.get(near..).unwrap_or_default();
+        let mut starts = rest.char_indices().map(|(at, _)| near + at);
+        starts.nth(character % STEP).unwrap_or(self.text.len())
     }
 }
 
@@ -214,7 +231,7 @@ impl Note<'_> {
 
     /// "did you mean", where one of the known words is near enough.
     pub(super) fn suggest<'w>(self, word: &str, known: impl IntoIterator<Item = &'w str>) -> Self {
-        match nearest(word, known) {
+        match self.0.as_ref().and_then(|_| nearest(word, known)) {
             Some(near) => self.help(format!("did you mean `{near}`?")),
             None => self,
         }

@@ -328,12 +328,17 @@ impl Converter<'_, '_> {
     }
 
     fn expected(&mut self, shape: &Shape, node: &Node, at: Place, path: &str) {
+        // A number that is none may be shown; a text, which may be long, need not be.
+        let found = match (shape, &node.kind) {
+            (
+                Shape::Integer | Shape::Long | Shape::Double | Shape::Boolean,
+                Kind::Scalar(scalar),
+            ) => scalar.shown(),
+            _ => node.what().to_owned(),
+        };
         let note = self
             .report
-            .error(
-                at,
-                format!("expected {}, found {}", shape.what(), node.what()),
-            )
+            .error(at, format!("expected {}, found {found}", shape.what()))
             .label(path.to_owned());
         match (shape, &node.kind) {
             (Shape::List(_), Kind::Scalar(_) | Kind::Map(_)) => {

@@ -127,7 +127,7 @@ impl Memory {
         match self {
             Self::OneOf(sizes) => sizes.contains(&memory),
             Self::Steps(from, to, step) => {
-                (*from..=*to).contains(&memory) && (memory - from) % step == 0
+                (*from..=*to).contains(&memory) && (memory - from).is_multiple_of(*step)
             }
         }
     }

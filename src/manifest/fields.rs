@@ -123,7 +123,7 @@ impl<'n> Field<'n> {
     pub(super) fn place(&self) -> Place {
         match &self.node.kind {
             Kind::Scalar(scalar) if !scalar.is_null() => self.node.place,
-            _ => self.at,
+            Kind::Scalar(_) | Kind::List(_) | Kind::Map(_) | Kind::Unresolved(_) => self.at,
         }
     }
 
@@ -131,7 +131,7 @@ impl<'n> Field<'n> {
     pub(super) fn text(&self, report: &mut Report<'_>) -> Option<String> {
         match &self.node.kind {
             Kind::Unresolved(text) => Some(text.clone()),
-            _ => self
+            Kind::Scalar(_) | Kind::List(_) | Kind::Map(_) => self
                 .scalar("a string", report)
                 .map(|scalar| scalar.text.clone()),
         }
@@ -229,7 +229,7 @@ impl<'n> Field<'n> {
     fn expected(&self, what: &str, report: &mut Report<'_>) {
         let found = match &self.node.kind {
             Kind::Scalar(scalar) => scalar.shown(),
-            _ => self.node.what().to_owned(),
+            Kind::List(_) | Kind::Map(_) | Kind::Unresolved(_) => self.node.what().to_owned(),
         };
         report
             .error(self.place(), format!("expected {what}, found {found}"))

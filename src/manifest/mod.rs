@@ -22,6 +22,8 @@ mod picture;
 mod read;
 mod references;
 mod set;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use std::{collections::BTreeMap, time::Duration};

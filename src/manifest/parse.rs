@@ -2,8 +2,9 @@
 
 use super::{
     Diagnostic, Manifest, References,
-    decode::{self, Decoded},
+    decode::{self, Context, Decoded},
     diagnostic::Report,
+    references::{self, Spent},
     yaml,
 };
 
@@ -58,10 +59,19 @@ pub(super) fn parse(file: &str, text: &str, references: &References, options: Op
         };
         report.add_whole(nothing.help("a manifest has apiVersion, kind, metadata and spec"));
     }
+    let first = documents.first().map(|document| document.place);
+    let mut context = Context {
+        references,
+        options,
+        spent: Spent::default(),
+    };
     let decoded: Vec<Decoded> = documents
         .into_iter()
-        .map(|document| decode::document(document, references, options, &mut report))
+        .map(|document| decode::document(document, &mut context, &mut report))
         .collect();
+    if let Some(first) = first {
+        references::note_unresolved(&context.spent, first, &mut report);
+    }
     let (mut manifests, mut named) = (Vec::new(), Vec::new());
     match report.has_errors() {
         true => named.extend(

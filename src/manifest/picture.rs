@@ -6,6 +6,9 @@ use annotate_snippets::{
 
 use super::{Diagnostic, Severity};
 
+/// A longer line is no help to look at, and slow to draw.
+const LONGEST_LINE: usize = 1_000;
+
 /// Draws a diagnostic. `text` is the file's text, `None` where it could not be read.
 #[must_use]
 pub fn picture(diagnostic: &Diagnostic, text: Option<&str>, color: bool) -> String {
@@ -35,7 +38,11 @@ pub fn picture(diagnostic: &Diagnostic, text: Option<&str>, color: bool) -> Stri
             if diagnostic.line > 0 {
                 origin = origin.line(diagnostic.line).char_column(diagnostic.column);
             }
-            title.element(origin)
+            let group = title.element(origin);
+            match &diagnostic.label {
+                Some(label) => group.element(Level::NOTE.message(label)),
+                None => group,
+            }
         }
     };
     let group: Group<'_> = match &diagnostic.help {
@@ -56,6 +63,9 @@ fn first_line(text: &str, start: usize, end: usize) -> Option<(&str, usize, usiz
     let from = before.rfind('\n').map_or(0, |newline| newline + 1);
     let to = start + after.find('\n').unwrap_or(after.len());
     let line = text.get(from..to)?.trim_end_matches('\r');
+    if line.len() > LONGEST_LINE {
+        return None;
+    }
     let width = after.chars().next().map_or(1, char::len_utf8);
     let end = end.max(start + width).min(from + line.len()).max(start);
     Some((line, start - from, end - from))

@@ -17,7 +17,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::{
-    diagnostic::{Place, Report, Severity, quoted},
+    diagnostic::{Place, Report, Severity, nearest, quoted},
     yaml::{Entry, Kind, Node, Scalar},
 };
 
@@ -103,24 +103,35 @@ pub(super) enum Scope<'a> {
     },
 }
 
-/// Replaces every reference below a node; returns how many were left because Terraform's outputs are not known.
+/// What resolving one file has cost so far.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    /// References left as they are because Terraform's outputs are not known.
+    left: usize,
+    /// Bytes put in place of references.
+    bytes: usize,
+}
+
+/// The most that references may add to a file: a short name may stand for a long value, many times over.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Replaces every reference below a node.
 pub(super) fn resolve(
     node: &mut Node,
     scope: Scope<'_>,
     references: &References,
+    spent: &mut Spent,
     report: &mut Report<'_>,
-) -> usize {
+) {
     match &mut node.kind {
         Kind::List(items) => items
             .iter_mut()
-            .map(|item| resolve(item, scope, references, report))
-            .sum(),
+            .for_each(|item| resolve(item, scope, references, spent, report)),
         Kind::Map(entries) => entries
             .iter_mut()
-            .map(|Entry { value, .. }| resolve(value, scope, references, report))
-            .sum(),
-        Kind::Unresolved(_) => 0,
-        Kind::Scalar(scalar) if !scalar.text.contains("${") => 0,
+            .for_each(|Entry { value, .. }| resolve(value, scope, references, spent, report)),
+        Kind::Unresolved(_) => {}
+        Kind::Scalar(scalar) if !scalar.text.contains("${") => {}
         Kind::Scalar(scalar) => {
             let mut resolver = Resolver {
                 scope,
@@ -128,12 +139,9 @@ pub(super) fn resolve(
                 report,
                 place: node.place,
                 seen: BTreeMap::new(),
-                left: 0,
+                spent,
             };
-            let kind = resolver.scalar(scalar);
-            let left = resolver.left;
-            node.kind = kind;
-            left
+            node.kind = resolver.scalar(scalar);
         }
     }
 }
@@ -145,7 +153,7 @@ struct Resolver<'s, 'r, 't> {
     place: Place,
     /// How often each reference came up in this scalar, to find its own place.
     seen: BTreeMap<String, usize>,
-    left: usize,
+    spent: &'r mut Spent,
 }
 
 /// What one reference stands for.
@@ -219,7 +227,7 @@ impl Resolver<'_, '_, '_> {
         match name.split_once('.') {
             Some(("terraform", output)) => self.terraform(name, output),
             Some(("env", variable)) => match self.references.env.get(variable) {
-                Some(value) => Meaning::Value(Value::String(value.clone())),
+                Some(value) => self.value(&Value::String(value.clone()), name),
                 None => {
                     let known = self.references.env.keys().map(String::as_str);
                     self.unknown(name, "no such environment variable", "env", known)
@@ -240,7 +248,7 @@ impl Resolver<'_, '_, '_> {
 
     fn terraform(&mut self, name: &str, output: &str) -> Meaning {
         let Some(outputs) = &self.references.terraform else {
-            self.left += 1;
+            self.spent.left += 1;
             return Meaning::Unresolved(format!("${{{name}}}"));
         };
         match outputs.get(output) {
@@ -253,12 +261,30 @@ impl Resolver<'_, '_, '_> {
                     .help("a manifest names a secret by its ARN: refer to an output that holds the ARN");
                 Meaning::Wrong
             }
-            Some(Output { value, .. }) => Meaning::Value(value.clone()),
+            Some(Output { value, .. }) => self.value(value, name),
             None => {
                 let known = outputs.keys().map(String::as_str);
                 self.unknown(name, "no such Terraform output", "terraform", known)
             }
         }
+    }
+
+    fn value(&mut self, value: &Value, name: &str) -> Meaning {
+        if self.spent.bytes > MAX_BYTES {
+            return Meaning::Wrong;
+        }
+        self.spent.bytes += value.to_string().len();
+        if self.spent.bytes > MAX_BYTES {
+            let place = self.place_of(name);
+            self.report
+                .error(
+                    place,
+                    format!("references add more than {MAX_BYTES} bytes to this file"),
+                )
+                .help("split the file");
+            return Meaning::Wrong;
+        }
+        Meaning::Value(value.clone())
     }
 
     fn image(&mut self) -> Meaning {
@@ -311,7 +337,9 @@ impl Resolver<'_, '_, '_> {
     ) -> Meaning {
         let place = self.place_of(name);
         let word = name.split_once('.').map_or(name, |(_, word)| word);
-        let near = super::diagnostic::nearest(word, known);
+        let near = (!self.report.is_full())
+            .then(|| nearest(word, known))
+            .flatten();
         let note = self
             .report
             .error(place, format!("unknown reference {}", reference(name)))
@@ -324,6 +352,9 @@ impl Resolver<'_, '_, '_> {
 
     /// The reference's own place, where it can be found in the source as it stands; the scalar's otherwise.
     fn place_of(&self, name: &str) -> Place {
+        if self.report.is_full() {
+            return self.place;
+        }
         let source = self.report.source(self.place);
         let nth = self.seen.get(name).map_or(0, |count| count - 1);
         let needle = format!("${{{name}}}");
@@ -415,9 +446,12 @@ fn from_json(value: Value, place: Place, written: &str, template: bool) -> Kind 
 }
 
 /// Notes, once a file, that references were left as they are.
-pub(super) fn note_unresolved(left: usize, place: Place, report: &mut Report<'_>) {
+pub(super) fn note_unresolved(spent: &Spent, place: Place, report: &mut Report<'_>) {
+    let left = spent.left;
     if left > 0 {
-        let message = format!("{left} references to Terraform outputs were not checked");
+        let what = if left == 1 { "reference" } else { "references" };
+        let were = if left == 1 { "was" } else { "were" };
+        let message = format!("{left} {what} to Terraform outputs {were} not checked");
         report
             .add(Severity::Note, place, message)
             .help("give the outputs with --terraform-outputs FILE (`terraform output -json`)");

@@ -78,15 +78,17 @@ pub enum Refusal {
     },
 }
 
+/// The most names in one message.
+const MOST_LISTED: usize = 5;
+
 fn list(names: &[String]) -> String {
-    const MOST: usize = 5;
     let mut shown = names
         .iter()
-        .take(MOST)
+        .take(MOST_LISTED)
         .cloned()
         .collect::<Vec<_>>()
         .join(", ");
-    if names.len() > MOST {
+    if names.len() > MOST_LISTED {
         shown.push_str(", …");
     }
     shown
@@ -183,35 +185,32 @@ impl ManifestSet {
     /// Keep the result as the next `previous`, so that a file may stay broken for long.
     #[must_use]
     pub fn with_last_good(mut self, previous: Option<&ManifestSet>) -> Self {
-        let broken: BTreeSet<&str> = self
-            .broken
-            .iter()
-            .filter(|broken| broken.why == Why::Invalid && broken.name.is_none())
-            .map(|broken| broken.file.as_str())
-            .collect();
-        let taken: BTreeSet<Key> = self
-            .manifests
-            .iter()
-            .map(Manifest::key)
-            .chain(
-                self.broken
-                    .iter()
-                    .filter(|b| b.why == Why::Contradicted)
-                    .filter_map(Broken::key),
-            )
-            .collect();
-        let kept = previous
+        let kept: Vec<Manifest> = previous
             .into_iter()
-            .flat_map(|previous| &previous.manifests);
-        let kept: Vec<Manifest> = kept
-            .filter(|manifest| {
-                broken.contains(manifest.file.as_str()) && !taken.contains(&manifest.key())
-            })
+            .flat_map(|previous| &previous.manifests)
+            .filter(|manifest| self.is_broken_now(manifest))
             .cloned()
             .collect();
         self.manifests.extend(kept);
         self.settle();
         self
+    }
+
+    /// Whether the file a manifest came from, or one that names the same service, is invalid, and nothing good or
+    /// contradicted has its place.
+    fn is_broken_now(&self, last_good: &Manifest) -> bool {
+        let key = last_good.key();
+        let taken = self.manifests.iter().any(|manifest| manifest.key() == key);
+        let mut invalid = false;
+        for broken in &self.broken {
+            let same = broken.key().is_some_and(|broken| broken == key);
+            match broken.why {
+                Why::Contradicted if same => return false,
+                Why::Contradicted => {}
+                Why::Invalid => invalid |= same || broken.file == last_good.file,
+            }
+        }
+        invalid && !taken
     }
 
     /// Whether a service is described, acting or not. `file` is where it was described before.
@@ -281,7 +280,10 @@ impl ManifestSet {
         claims.retain(|_, by| by.len() > 1);
         for (claim, by) in &claims {
             for one in by {
-                let others = by.iter().filter(|other| *other != one);
+                let others = by
+                    .iter()
+                    .filter(|other| *other != one)
+                    .take(MOST_LISTED + 1);
                 let others: Vec<String> = others
                     .filter_map(|other| self.manifests.get(*other))
                     .map(said)

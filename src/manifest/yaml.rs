@@ -269,6 +269,10 @@ impl<'p> Builder<'p, '_, '_> {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the parser's events are not ours, and may become more"
+    )]
     fn node(&mut self, event: Event<'p>, span: Span, depth: usize) -> Result<Node, Stop> {
         let here = place(span);
         let stop = |message: String| {
@@ -284,7 +288,7 @@ impl<'p> Builder<'p, '_, '_> {
         let (anchor, kind) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && !is_string(tag.as_deref());
-                self.refuse_tag(here, tag.as_deref());
+                self.refuse_tag(span, tag.as_deref());
                 // The parser spells an empty value `~`; its span is empty.
                 let text = match here.start == here.end && plain {
                     true => String::new(),
@@ -298,11 +302,11 @@ impl<'p> Builder<'p, '_, '_> {
                 (anchor, Kind::Scalar(scalar))
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.refuse_tag(here, tag.as_deref());
+                self.refuse_tag(span, tag.as_deref());
                 (anchor, Kind::List(self.list(depth)?))
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.refuse_tag(here, tag.as_deref());
+                self.refuse_tag(span, tag.as_deref());
                 (anchor, Kind::Map(self.map(depth)?))
             }
             Event::Alias(anchor) => {
@@ -405,8 +409,9 @@ impl<'p> Builder<'p, '_, '_> {
         Ok(())
     }
 
-    fn refuse_tag(&mut self, place: Place, tag: Option<&Tag>) {
+    fn refuse_tag(&mut self, span: Span, tag: Option<&Tag>) {
         if let Some(tag) = tag.filter(|tag| !is_string(Some(tag)) && !is_harmless(tag)) {
+            let place = place(span.tag_span().unwrap_or(span));
             self.report
                 .error(
                     place,
