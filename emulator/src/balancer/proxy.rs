@@ -9,7 +9,7 @@ use std::{net::IpAddr, sync::Arc};
 use hyper::{
     HeaderMap, Method, Request, Response, Uri, Version,
     body::{Body as _, Incoming},
-    header::HOST,
+    header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
 };
 
 use super::{
@@ -76,6 +76,10 @@ fn head(
         return Err(Answer::BadRequest);
     }
     let mut fields = request.headers().clone();
+    if fields.contains_key(TRANSFER_ENCODING) {
+        // Were both passed on, the target might see another end of the body than we do.
+        fields.remove(CONTENT_LENGTH);
+    }
     headers::remove_hop_by_hop(&mut fields);
     headers::add_forwarding(&mut fields, client, frontend.port, shared.clock.now());
     Ok(Head {

@@ -1,6 +1,6 @@
 //! One task from its launch to the end of its last container.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,6 @@ use super::{
     discovery::Endpoint,
 };
 use crate::core::{ContainerLaunch, Event, TaskLaunch};
-use std::sync::Arc;
 
 /// Starts every container, or stops again what was started, and reports each one's end.
 pub(super) async fn run(world: &Arc<World>, launch: TaskLaunch, stop: CancellationToken) {
@@ -37,12 +36,11 @@ pub(super) async fn run(world: &Arc<World>, launch: TaskLaunch, stop: Cancellati
                 let (task, name) = (task.clone(), container.name.clone());
                 containers.spawn(async move {
                     let exit_code = running.run(&world, &stop).await;
-                    let event = Event::ContainerExited {
+                    Event::ContainerExited {
                         task,
                         container: name,
                         exit_code,
-                    };
-                    (world, event)
+                    }
                 });
             }
             Err(error) => {
@@ -66,7 +64,7 @@ pub(super) async fn run(world: &Arc<World>, launch: TaskLaunch, stop: Cancellati
     };
     world.report(started).await;
     while let Some(ended) = containers.join_next().await {
-        if let Ok((world, event)) = ended {
+        if let Ok(event) = ended {
             world.report(event).await;
         }
     }

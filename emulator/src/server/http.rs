@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
-    body::Incoming,
+    body::{Body, Incoming},
     header::{CONNECTION, HeaderValue, USER_AGENT},
     server::conn::http1,
     service::service_fn,
@@ -178,13 +178,20 @@ async fn read(body: Incoming) -> Result<Bytes, ApiError> {
         code,
         message,
     };
-    match timeout(BODY, Limited::new(body, MAX_BODY).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(failure(
+    let too_large = || {
+        failure(
             413,
             "RequestEntityTooLargeException",
             format!("the body is longer than {MAX_BODY} bytes"),
-        )),
+        )
+    };
+    // A declared length that is too long is refused before it is waited for.
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    match timeout(BODY, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(failure(
             400,
             "IncompleteBody",

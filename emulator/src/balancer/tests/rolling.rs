@@ -1,0 +1,149 @@
+//! Targets come and go under load.
+
+use super::*;
+
+/// Requests without a pause on several connections until told to stop; the count, and each one that failed.
+struct Hammer {
+    stop: Arc<AtomicBool>,
+    workers: Vec<tokio::task::JoinHandle<(usize, Vec<String>)>>,
+}
+
+impl Hammer {
+    fn start(world: &World, method: &'static str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let workers = (0..8).map(|_| {
+            let (stop, client, at) = (Arc::clone(&stop), world.client.clone(), world.at);
+            tokio::spawn(async move {
+                let (mut count, mut failures) = (0, Vec::new());
+                while !stop.load(Ordering::SeqCst) {
+                    let request = Request::builder()
+                        .method(method)
+                        .uri(format!("http://{at}/"))
+                        .body(Full::from("hello"))
+                        .unwrap();
+                    count += 1;
+                    match client.request(request).await {
+                        Ok(response) if response.status() == 200 => {
+                            if let Err(error) = response.into_body().collect().await {
+                                failures.push(error.to_string());
+                            }
+                        }
+                        Ok(response) => failures.push(response.status().to_string()),
+                        Err(error) => failures.push(format!("{error:?}")),
+                    }
+                }
+                (count, failures)
+            })
+        });
+        Self {
+            workers: workers.collect(),
+            stop,
+        }
+    }
+
+    async fn stop(self) -> usize {
+        self.stop.store(true, Ordering::SeqCst);
+        let mut total = 0;
+        for worker in self.workers {
+            let (count, failures) = worker.await.unwrap();
+            assert_eq!(failures, Vec::<String>::new(), "of {count} requests");
+            total += count;
+        }
+        total
+    }
+}
+
+/// Until the backend has been sent that many more requests.
+async fn served(backend: &Backend, more: usize) {
+    let goal = backend.requests.load(Ordering::SeqCst) + more;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while backend.requests.load(Ordering::SeqCst) < goal {
+        assert!(Instant::now() < deadline, "the backend gets no requests");
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_rolling_change_fails_no_request() {
+    for method in ["GET", "POST"] {
+        let world = World::new();
+        let mut old = Backend::start("0").await;
+        world.put(0, old.at);
+        world.route(&[0]);
+        let hammer = Hammer::start(&world, method);
+        for round in 1..20u8 {
+            served(&old, 100).await;
+            let new = Backend::start("next").await;
+            world.put(round, new.at);
+            world.route(&[round - 1, round]);
+            served(&new, 20).await;
+            world.route(&[round]);
+            // What was being sent when the route changed; AWS waits for the deregistration delay.
+            let idle = old.requests.load(Ordering::SeqCst);
+            sleep(Duration::from_millis(50)).await;
+            assert!(old.requests.load(Ordering::SeqCst) <= idle + 8);
+            old.stop().await;
+            old = new;
+        }
+        assert!(hammer.stop().await > 1_000);
+    }
+}
+
+/// The race itself: the target closes idle connections and its socket while it is still in the routes.
+#[tokio::test]
+async fn idle_connections_that_the_target_closes_fail_no_request() {
+    let world = World::new();
+    let stays = Backend::start("stays").await;
+    world.put(1, stays.at);
+    world.route(&[1]);
+    let stop = Arc::new(AtomicBool::new(false));
+    // Without bodies and one after the other, so that each request finds an idle connection.
+    let requests = {
+        let (stop, client, at) = (Arc::clone(&stop), world.client.clone(), world.at);
+        tokio::spawn(async move {
+            let mut statuses = BTreeSet::new();
+            while !stop.load(Ordering::SeqCst) {
+                let uri = format!("http://{at}/").parse().unwrap();
+                let response = client.get(uri).await.unwrap();
+                statuses.insert(response.status().as_u16());
+                response.into_body().collect().await.unwrap();
+            }
+            statuses
+        })
+    };
+    for round in 2..40u8 {
+        let leaves = Backend::start("leaves").await;
+        world.put(round, leaves.at);
+        world.route(&[1, round]);
+        served(&leaves, 10).await;
+        leaves.stop().await;
+        served(&stays, 5).await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    assert_eq!(requests.await.unwrap(), BTreeSet::from([200]));
+}
+
+#[tokio::test]
+async fn a_target_that_left_finishes_its_requests_and_loses_its_connections() {
+    let world = World::new();
+    let backend = Backend::start("a").await;
+    world.put(1, backend.at);
+    world.route(&[1]);
+    world.get("/").await;
+    let slow = {
+        let request = world.request("GET", "/slow").body(Full::default()).unwrap();
+        let client = world.client.clone();
+        tokio::spawn(async move { client.request(request).await.unwrap().status() })
+    };
+    served(&backend, 1).await;
+    world.route(&[]);
+    assert_eq!(world.get("/").await.status(), 503);
+    assert_eq!(slow.await.unwrap(), 200);
+    // Every connection is closed by the balancer: only then does the backend's last task end without being told.
+    backend.running.close();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while backend.running.len() > 1 {
+        assert!(Instant::now() < deadline, "a connection stays open");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
