@@ -1,8 +1,8 @@
-//! The command line: arguments in, exit codes out.
+//! The command line: arguments in, exit codes out. Data goes to stdout, everything else to stderr.
 
 pub mod validate;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -16,6 +16,18 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The daemon: compares and repairs, until it is told to stop.
+    Run(run::Run),
+    /// Checks manifests without AWS.
+    Validate(validate::Validate),
+    /// Shows what would be done, and does nothing.
+    Plan(plan::Plan),
+    /// Does what `plan` shows, once, and follows it to its end.
+    Apply(apply::Apply),
+    /// Asks a running daemon how its services are.
+    Status(status::Status),
+    /// Allows what failed to be tried again.
+    Retry(retry::Retry),
     /// The whole system on this machine, with no AWS account.
     #[cfg(feature = "local")]
     #[command(subcommand)]
@@ -27,14 +39,21 @@ enum Command {
 
 /// Parses the process's arguments, runs the command, and says how the process should end.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match arguments.command {
-        #[cfg(feature = "local")]
-        Command::Local(_) => ExitCode::FAILURE,
-        Command::Validate(validate) => {
-            let color = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            let code = validate.run(&mut anstream::stdout(), &mut anstream::stderr(), color);
-            code.map_or(ExitCode::FAILURE, ExitCode::from)
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            let _unheard = writeln!(anstream::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    match command {
+        #[cfg(feature = "local")]
+        Command::Local(command) => runtime.block_on(crate::local::run(command)),
     }
 }

@@ -13,7 +13,7 @@ use std::fmt;
 use serde::Serialize;
 
 pub use held::Hold;
-pub use step::{REGISTERED, Step, Write};
+pub use step::{REGISTERED, Step, Write, forgive};
 pub use update::{needs_history, not_taken};
 
 use crate::{

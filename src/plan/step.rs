@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{desired::Desired, document::Document, tags};
+use crate::{desired::Desired, document::Document, plan::Hold, tags};
 
 /// Stands in an input for the ARN of the revision that the plan registers; it is not known before.
 pub const REGISTERED: &str = "(the revision registered by this plan)";
@@ -95,6 +95,11 @@ impl Serialize for Write {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
+}
+
+/// The call that lifts a hold: the service is told which failed deployment to forget.
+pub fn forgive(service_arn: &str, hold: &Hold) -> Step {
+    tag(service_arn, &BTreeMap::from([(tags::FORGIVEN.to_owned(), hold.deployment.clone())]))
 }
 
 fn step(operation: Write, input: Value) -> Step {

@@ -1,0 +1,109 @@
+//! What `plan`, `apply` and `retry` start from: manifests, and AWS.
+
+use std::{collections::BTreeMap, path::{Path, PathBuf}, sync::Arc};
+
+use clap::Args;
+
+use crate::{
+    aws::{Aws, AwsError, Clients, Memory, SERVICES_PER_CALL, Seen},
+    cli::{exit, output},
+    daemon::Source,
+    manifest::{self, Manifest, ManifestSet, Options, SourceFile},
+    metrics::Metrics,
+};
+
+/// Which manifests, and whose.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Inputs {
+    /// Where the manifests are.
+    #[arg(long, value_name = "DIR", env = "EVENKEEL_MANIFESTS", default_value = "manifests")]
+    manifests: PathBuf,
+
+    /// The file with `terraform output -json`; terraform.json beside the manifests when there is one.
+    #[arg(long, value_name = "FILE", env = "EVENKEEL_TERRAFORM_OUTPUTS")]
+    terraform_outputs: Option<PathBuf>,
+
+    /// Fields of ECS that are newer than this program's table are warnings.
+    #[arg(long)]
+    allow_unknown_ecs_fields: bool,
+
+    /// Who answers for the services; the first part of their owner tag.
+    #[arg(long, env = "EVENKEEL_OWNER", default_value = "evenkeel")]
+    pub(super) owner: String,
+}
+
+impl Inputs {
+    /// Where the manifests come from.
+    pub(super) fn source(&self) -> Source {
+        let beside = self.manifests.join("terraform.json");
+        let terraform_outputs = self.terraform_outputs.clone().or_else(|| beside.is_file().then_some(beside));
+        let options = Options { allow_unknown_ecs_fields: self.allow_unknown_ecs_fields };
+        Source { directory: self.manifests.clone(), terraform_outputs, options }
+    }
+
+    /// The manifests of the directory, or of `paths` when there are any. What is wrong is said on stderr.
+    pub(super) fn load(&self, paths: &[PathBuf]) -> Result<Vec<Arc<Manifest>>, exit::Code> {
+        let source = self.source();
+        let set = if paths.is_empty() { source.read() } else { read_paths(&source, paths) };
+        let set = set.map_err(|error| exit::fail(&error))?;
+        for diagnostic in &set.diagnostics {
+            output::note(&format!("{}: {diagnostic}", diagnostic.severity));
+        }
+        if set.diagnostics.iter().any(manifest::Diagnostic::is_error) {
+            return Err(exit::INVALID);
+        }
+        if set.manifests.is_empty() {
+            exit::fail("there are no manifests here");
+            return Err(exit::REFUSED);
+        }
+        Ok(set.manifests.into_iter().map(Arc::new).collect())
+    }
+}
+
+fn read_paths(source: &Source, paths: &[PathBuf]) -> Result<ManifestSet, String> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            files.extend(manifest::read_dir(path).map_err(|error| error.to_string())?);
+        } else {
+            files.push(SourceFile { name: path.display().to_string(), text: manifest::read_file(Path::new(path)) });
+        }
+    }
+    source.parse_files(files)
+}
+
+/// AWS as the environment names it.
+pub(super) async fn aws() -> Result<Aws, exit::Code> {
+    let metrics = Metrics::new().map_err(|error| exit::fail(&error.to_string()))?;
+    Ok(Aws::new(Clients::from_env().await, metrics))
+}
+
+/// One look at every service, in the manifests' order, described ten at a time.
+pub(super) async fn look(
+    aws: &Aws,
+    owner: &str,
+    manifests: &[Arc<Manifest>],
+    memories: &mut BTreeMap<(String, String), Memory>,
+) -> Vec<(Arc<Manifest>, Result<Seen, AwsError>)> {
+    let mut by_cluster: BTreeMap<&str, Vec<&Arc<Manifest>>> = BTreeMap::new();
+    for manifest in manifests {
+        by_cluster.entry(&manifest.cluster).or_default().push(manifest);
+    }
+    let mut seen = Vec::new();
+    for (cluster, members) in by_cluster {
+        for batch in members.chunks(SERVICES_PER_CALL) {
+            let names: Vec<_> = batch.iter().map(|manifest| manifest.name.clone()).collect();
+            let (mut described, time) = aws.describe_services(cluster, &names).await;
+            for manifest in batch {
+                let memory = memories.entry(manifest.key()).or_default();
+                let look = match described.remove(&manifest.name) {
+                    Some(Ok(service)) => aws.observe(manifest, owner, service, time, memory).await,
+                    Some(Err(error)) => Err(error),
+                    None => continue,
+                };
+                seen.push((Arc::clone(manifest), look));
+            }
+        }
+    }
+    seen
+}

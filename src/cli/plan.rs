@@ -1,0 +1,139 @@
+//! `evenkeel plan`: what would be done, and why the rest would not.
+
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    cli::{
+        exit,
+        inputs::{self, Inputs},
+        output::{self, Format},
+    },
+    manifest::Manifest,
+    observed::Observed,
+    plan::{self, Cause, Write},
+};
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    /// Only these manifests.
+    paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    inputs: Inputs,
+
+    /// How the plan is printed.
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    output: Format,
+
+    /// Exit with 2 when anything differs.
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// One service's plan, as it is printed.
+#[derive(Debug, Serialize)]
+pub(super) struct ServicePlan {
+    service: String,
+    cluster: String,
+    #[serde(flatten)]
+    pub(super) plan: plan::Plan,
+    #[serde(skip)]
+    running: u32,
+    #[serde(skip)]
+    left_to_autoscaling: Option<u32>,
+}
+
+impl ServicePlan {
+    pub(super) fn new(manifest: &Manifest, observed: &Observed, plan: plan::Plan) -> Self {
+        let (cluster, service) = manifest.key();
+        let live = observed.service.as_ref();
+        Self {
+            service,
+            cluster,
+            plan,
+            running: live.map(|live| live.running_count()).unwrap_or_default(),
+            left_to_autoscaling: live.filter(|_| manifest.desired_count.is_none()).map(|live| live.desired_count()),
+        }
+    }
+
+    /// The plan for people; empty when there is nothing to say.
+    pub(super) fn text(&self) -> String {
+        if self.plan.is_empty() {
+            return String::new();
+        }
+        let mut text = self.headline();
+        for difference in &self.plan.differences {
+            let _ = writeln!(text, "{}", output::difference(difference));
+        }
+        for step in self.plan.steps.iter().filter(|step| step.operation != Write::UpdateService) {
+            let _ = writeln!(text, "  + {}", step.operation.name());
+        }
+        if let Some(count) = self.left_to_autoscaling.filter(|_| self.plan.cause != Some(Cause::Create)) {
+            let _ = writeln!(text, "  · service.desiredCount {count}: not declared, left to autoscaling");
+        }
+        for blocked in &self.plan.blocked {
+            let _ = writeln!(text, "  ! {blocked}");
+        }
+        if let Some(hold) = &self.plan.hold {
+            let name = &self.service;
+            let _ = writeln!(text, "  ! held: {} failed: {} (evenkeel retry {name})", hold.image, hold.reason);
+        }
+        text
+    }
+
+    fn headline(&self) -> String {
+        let (sign, what) = match self.plan.cause {
+            Some(Cause::Create) => ("+", "to be created".to_owned()),
+            _ if self.plan.starts_deployment() => ("~", format!("rolling, replaces {} tasks", self.running)),
+            _ if self.plan.steps.is_empty() => ("!", "left as it is".to_owned()),
+            _ => ("~", "changed in place".to_owned()),
+        };
+        format!("{sign} {} ({})  {what}\n", self.service, self.cluster)
+    }
+}
+
+impl Plan {
+    pub(super) async fn run(self) -> exit::Code {
+        let manifests = match self.inputs.load(&self.paths) {
+            Ok(manifests) => manifests,
+            Err(code) => return code,
+        };
+        let aws = match inputs::aws().await {
+            Ok(aws) => aws,
+            Err(code) => return code,
+        };
+        let mut plans = Vec::new();
+        let mut failed = false;
+        for (manifest, seen) in inputs::look(&aws, &self.inputs.owner, &manifests, &mut BTreeMap::new()).await {
+            match seen {
+                Ok(seen) => {
+                    let plan = plan::plan(&seen.desired, &seen.observed, &[]);
+                    plans.push(ServicePlan::new(&manifest, &seen.observed, plan));
+                }
+                Err(error) => {
+                    exit::fail(&format!("{} ({}): {error}", manifest.name, manifest.key().0));
+                    failed = true;
+                }
+            }
+        }
+        let printed = output::print(self.output, &plans, || table(&plans));
+        match printed {
+            exit::DONE if failed => exit::FAILED,
+            exit::DONE if self.exit_code && plans.iter().any(|plan| !plan.plan.is_empty()) => exit::DIFFERENCES,
+            code => code,
+        }
+    }
+}
+
+fn table(plans: &[ServicePlan]) -> String {
+    let mut text: String = plans.iter().map(ServicePlan::text).collect();
+    let create = plans.iter().filter(|plan| plan.plan.cause == Some(Cause::Create)).count();
+    let same = plans.iter().filter(|plan| plan.plan.is_empty()).count();
+    let change = plans.len() - create - same;
+    let _ = writeln!(text, "Plan: {change} to change, {create} to create, {same} in sync.");
+    text
+}

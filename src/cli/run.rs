@@ -1,0 +1,82 @@
+//! `evenkeel run`: the daemon.
+
+use std::{io::IsTerminal, net::SocketAddr, time::Duration};
+
+use clap::{Args, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    cli::{exit, inputs::Inputs},
+    daemon::{self, Config, Pace},
+};
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    inputs: Inputs,
+
+    /// Where metrics, health and status are served; port 0 picks one.
+    #[arg(long, value_name = "ADDRESS", env = "EVENKEEL_HTTP", default_value = "127.0.0.1:9180")]
+    http: SocketAddr,
+
+    /// How often every service is looked at, in seconds.
+    #[arg(long, value_name = "SECONDS", env = "EVENKEEL_RESYNC", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    resync: u64,
+
+    /// How the log on stderr is written; JSON unless it goes to a terminal. RUST_LOG says how much of it.
+    #[arg(long, value_enum, env = "EVENKEEL_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Run {
+    pub(super) async fn run(self) -> exit::Code {
+        self.start_log();
+        let shutdown = CancellationToken::new();
+        if let Err(error) = cancel_on_signal(&shutdown) {
+            return exit::fail(&format!("signals cannot be handled: {error}"));
+        }
+        let config = Config {
+            source: self.inputs.source(),
+            http: self.http,
+            pace: Pace { owner: self.inputs.owner.clone(), resync: Duration::from_secs(self.resync) },
+        };
+        match daemon::run(config, shutdown).await {
+            Ok(()) => exit::DONE,
+            Err(error) => exit::fail(&error.to_string()),
+        }
+    }
+
+    fn start_log(&self) {
+        let is_terminal = std::io::stderr().is_terminal();
+        let format = self.log_format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+        let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false);
+        match format {
+            LogFormat::Text => log.with_ansi(is_terminal && std::env::var_os("NO_COLOR").is_none()).init(),
+            LogFormat::Json => log.json().flatten_event(true).init(),
+        }
+    }
+}
+
+fn cancel_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        shutdown.cancel();
+    });
+    Ok(())
+}
