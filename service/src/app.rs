@@ -128,8 +128,10 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
     tokio::spawn(server::serve(scrapes, Arc::new(scraper), drain));
 
     let signal = stop.requested().await;
+    let drained = shutdown.drain();
+    // Who reads this line may count on `connection: close` from here on.
     tracing::info!(signal, "draining");
-    match shutdown.drain().await {
+    match drained.await {
         Drained::Clean => tracing::info!("stopped"),
         Drained::Abandoned(left) => {
             tracing::warn!(left, "stopped at the deadline with work unfinished");

@@ -47,13 +47,13 @@ pub(crate) fn channel() -> (Shutdown, Drain) {
 }
 
 impl Shutdown {
-    /// Drains, then closes; returns when every [`Drain`] is gone or the deadline has passed.
-    pub(crate) async fn drain(self) -> Drained {
-        self.drain_within(LINGER, DEADLINE).await
+    /// Drains from this moment, then closes; the future ends when every [`Drain`] is gone or the deadline has passed.
+    pub(crate) fn drain(self) -> impl Future<Output = Drained> {
+        self.0.send_replace(Phase::Draining);
+        self.end(LINGER, DEADLINE)
     }
 
-    async fn drain_within(self, linger: Duration, deadline: Duration) -> Drained {
-        self.0.send_replace(Phase::Draining);
+    async fn end(self, linger: Duration, deadline: Duration) -> Drained {
         if timeout(linger, self.0.closed()).await.is_ok() {
             return Drained::Clean;
         }
@@ -104,10 +104,7 @@ mod tests {
     async fn ends_at_the_deadline_whoever_is_left() {
         let (shutdown, mut drain) = channel();
         let (linger, deadline) = (Duration::from_millis(1), Duration::from_millis(2));
-        assert_eq!(
-            shutdown.drain_within(linger, deadline).await,
-            Drained::Abandoned(1)
-        );
+        assert_eq!(shutdown.end(linger, deadline).await, Drained::Abandoned(1));
         assert!(drain.is_draining());
         drain.closing().await;
     }

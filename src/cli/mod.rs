@@ -1,8 +1,16 @@
 //! The command line: arguments in, exit codes out. Data goes to stdout, everything else to stderr.
 
-pub mod validate;
+mod apply;
+mod exit;
+mod inputs;
+mod output;
+mod plan;
+mod retry;
+mod run;
+mod status;
+mod validate;
 
-use std::{io::Write, process::ExitCode};
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -32,28 +40,44 @@ enum Command {
     #[cfg(feature = "local")]
     #[command(subcommand)]
     Local(crate::local::Local),
-
-    /// Checks manifests without AWS.
-    Validate(validate::Validate),
 }
 
 /// Parses the process's arguments, runs the command, and says how the process should end.
 pub fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
-        Ok(code) => code,
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
         Err(error) => {
-            let _unheard = writeln!(anstream::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
+            let code = if error.use_stderr() { exit::USAGE } else { exit::DONE };
+            // A closed pipe is not worth another error.
+            let _ = error.print();
+            return code.into();
         }
-    }
-}
-
-fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    match command {
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::fail(&format!("the runtime cannot be started: {error}")).into(),
+    };
+    let code = match arguments.command {
+        Command::Validate(validate) => {
+            let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+                && std::io::stderr().is_terminal();
+            let done = validate.run(&mut anstream::stdout(), &mut anstream::stderr(), color);
+            done.map_or(exit::FAILED, exit::Code)
+        }
+        Command::Run(run) => runtime.block_on(run.run()),
+        Command::Plan(plan) => runtime.block_on(exit::unless_interrupted(plan.run())),
+        Command::Apply(apply) => runtime.block_on(exit::unless_interrupted(apply.run())),
+        Command::Status(status) => runtime.block_on(exit::unless_interrupted(status.run())),
+        Command::Retry(retry) => runtime.block_on(exit::unless_interrupted(retry.run())),
         #[cfg(feature = "local")]
-        Command::Local(command) => runtime.block_on(crate::local::run(command)),
-    }
+        Command::Local(local) => {
+            return match runtime.block_on(crate::local::run(local)) {
+                Ok(code) => code,
+                Err(error) => exit::fail(&format!("{error:#}")).into(),
+            };
+        }
+    };
+    // Reads of a terminal or a slow file must not keep the process.
+    runtime.shutdown_background();
+    code.into()
 }

@@ -4,15 +4,16 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Answer, Api, Connection, Database, eventually, get, redis_url, request, run_to_end, send,
+    Answer, Api, Connection, Database, RedisDatabase, eventually, get, request, run_to_end, send,
 };
 
-async fn api() -> (Api, Database) {
+async fn api() -> (Api, (Database, RedisDatabase)) {
     let database = Database::create().await;
     let seeded = run_to_end(&["seed", "30"], &[("DATABASE_URL", &database.url)]).await;
     assert!(seeded.status.success(), "{seeded:?}");
-    let api = Api::start(&database.url, &redis_url().await).await;
-    (api, database)
+    let redis = RedisDatabase::take().await;
+    let api = Api::start(&database.url, &redis.url).await;
+    (api, (database, redis))
 }
 
 /// Reads an item until the cache answers: on a busy machine Redis may miss its deadline, and the answer is then a bypass.
@@ -30,7 +31,7 @@ async fn hit(api: &Api, path: &str) -> Answer {
 
 #[tokio::test]
 async fn a_miss_is_followed_by_hits_that_live_60_seconds() {
-    let (api, database) = api().await;
+    let (api, (database, _redis)) = api().await;
     // On a busy machine Redis may miss its deadline, so another item is tried until one is stored.
     let mut paths = (1..=30).map(|id| format!("/items/{id}"));
     let (path, first) = eventually("a miss that is stored", async || {
@@ -60,7 +61,7 @@ async fn a_miss_is_followed_by_hits_that_live_60_seconds() {
 
 #[tokio::test]
 async fn what_was_written_is_what_is_read() {
-    let (api, _database) = api().await;
+    let (api, _stores) = api().await;
     let mut connection = Connection::open(api.address).await.unwrap();
     for price in 0..50 {
         let draft = json!({"name": "Lamp", "price_cents": price});
@@ -84,7 +85,7 @@ async fn what_was_written_is_what_is_read() {
 
 #[tokio::test]
 async fn a_write_whose_client_goes_away_still_invalidates() {
-    let (api, database) = api().await;
+    let (api, (database, _redis)) = api().await;
     get(api.address, "/items/4").await;
     hit(&api, "/items/4").await;
     let holder = database.connect().await;
@@ -116,7 +117,7 @@ async fn a_write_whose_client_goes_away_still_invalidates() {
 
 #[tokio::test]
 async fn a_created_item_is_found_at_its_location() {
-    let (api, _database) = api().await;
+    let (api, _stores) = api().await;
     let draft = json!({"name": "Stuhl ⑂", "description": "\"wood\"", "price_cents": 4_900});
     let created = send(api.address, request("POST", "/items", &[], Some(&draft))).await;
     assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
@@ -130,7 +131,7 @@ async fn a_created_item_is_found_at_its_location() {
 
 #[tokio::test]
 async fn conditions_are_honoured() {
-    let (api, _database) = api().await;
+    let (api, _stores) = api().await;
     let etag = get(api.address, "/items/3").await.header("etag").to_owned();
     let known = [("if-none-match", etag.as_str())];
     let unchanged = send(api.address, request("GET", "/items/3", &known, None)).await;
@@ -154,7 +155,7 @@ async fn conditions_are_honoured() {
 
 #[tokio::test]
 async fn the_listing_leads_through_everything_once() {
-    let (api, _database) = api().await;
+    let (api, _stores) = api().await;
     let mut path = "/items?limit=7".to_owned();
     let mut ids = Vec::new();
     loop {

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::harness::{
-    Answer, Api, Database, PostgresServer, RedisServer, eventually, get, redis_url, request,
+    Answer, Api, Database, PostgresServer, RedisDatabase, RedisServer, eventually, get, request,
     run_to_end, send,
 };
 
@@ -85,7 +85,8 @@ async fn a_redis_that_hangs_delays_nobody_for_long() {
 async fn without_the_database_the_cache_answers() {
     let mut postgres = PostgresServer::start().await;
     seed(&postgres.url).await;
-    let api = Api::start(&postgres.url, &redis_url().await).await;
+    let redis = RedisDatabase::take().await;
+    let api = Api::start(&postgres.url, &redis.url).await;
     let cached = read_until(&api, "api; hit").await;
 
     postgres.kill().await;

@@ -9,19 +9,22 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use crate::harness::{Api, Connection, Database, eventually, get, redis_url, request, run_to_end};
+use crate::harness::{
+    Api, Connection, Database, RedisDatabase, eventually, get, request, run_to_end,
+};
 
-async fn api() -> (Api, Database) {
+async fn api() -> (Api, (Database, RedisDatabase)) {
     let database = Database::create().await;
     let seeded = run_to_end(&["seed", "1000"], &[("DATABASE_URL", &database.url)]).await;
     assert!(seeded.status.success(), "{seeded:?}");
-    let api = Api::start(&database.url, &redis_url().await).await;
-    (api, database)
+    let redis = RedisDatabase::take().await;
+    let api = Api::start(&database.url, &redis.url).await;
+    (api, (database, redis))
 }
 
 #[tokio::test]
 async fn slow_requests_are_finished_after_sigterm() {
-    let (mut api, database) = api().await;
+    let (mut api, (database, _redis)) = api().await;
     let address = api.address;
     let holder = database.connect().await;
     let lock = "BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE";
@@ -52,7 +55,7 @@ async fn slow_requests_are_finished_after_sigterm() {
 
 #[tokio::test]
 async fn sigterm_under_load_fails_no_request() {
-    let (api, _database) = api().await;
+    let (api, _stores) = api().await;
     let address = api.address;
     let answered = Arc::new(AtomicUsize::new(0));
     let clients: Vec<_> = (0..16_usize)
@@ -94,7 +97,7 @@ async fn sigterm_under_load_fails_no_request() {
 
 #[tokio::test]
 async fn an_idle_connection_still_gets_its_answer() {
-    let (mut api, _database) = api().await;
+    let (mut api, _stores) = api().await;
     let mut used = Connection::open(api.address).await.unwrap();
     let health = || request("GET", "/health", &[], None);
     used.send(health()).await.unwrap();
@@ -119,7 +122,7 @@ async fn an_idle_connection_still_gets_its_answer() {
 
 #[tokio::test]
 async fn connections_in_the_kernels_queue_are_answered() {
-    let (api, _database) = api().await;
+    let (api, _stores) = api().await;
     // While it stands still, the kernel completes connections on its behalf; then the signal is the first thing it sees.
     api.signal(Signal::SIGSTOP);
     let mut clients = Vec::new();

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, Database, get, redis_url, request, send};
+use crate::harness::{Answer, Api, Database, RedisDatabase, get, request, send};
 
 fn assert_problem(answer: &Answer, status: u16) -> Value {
     assert_eq!(answer.status.as_u16(), status, "{answer:?}");
@@ -23,7 +23,8 @@ fn assert_problem(answer: &Answer, status: u16) -> Value {
 #[tokio::test]
 async fn every_error_is_a_problem_document() {
     let database = Database::create().await;
-    let api = Api::start(&database.url, &redis_url().await).await;
+    let redis = RedisDatabase::take().await;
+    let api = Api::start(&database.url, &redis.url).await;
     let send = |method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>| {
         send(api.address, request(method, path, headers, body))
     };
@@ -66,10 +67,10 @@ async fn every_error_is_a_problem_document() {
 #[tokio::test]
 async fn every_answer_says_who_answered_and_which_request() {
     let database = Database::create().await;
-    let redis = redis_url().await;
+    let redis = RedisDatabase::take().await;
     let api = Api::start_with(&[
         ("DATABASE_URL", &database.url),
-        ("REDIS_URL", &redis),
+        ("REDIS_URL", &redis.url),
         ("SERVICE_VERSION", "1.1.0"),
     ])
     .await;

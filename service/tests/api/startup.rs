@@ -3,15 +3,15 @@
 use hyper::StatusCode;
 use nix::sys::signal::Signal;
 
-use crate::harness::{Api, Database, Process, free_port, get, redis_url, run_to_end};
+use crate::harness::{Api, Database, Process, RedisDatabase, free_port, get, run_to_end};
 
 #[tokio::test]
 async fn two_processes_that_start_at_once_migrate_once() {
     let database = Database::create().await;
-    let redis = redis_url().await;
+    let redis = RedisDatabase::take().await;
     let (one, two) = tokio::join!(
-        Api::start(&database.url, &redis),
-        Api::start(&database.url, &redis)
+        Api::start(&database.url, &redis.url),
+        Api::start(&database.url, &redis.url)
     );
     for api in [&one, &two] {
         assert_eq!(get(api.address, "/items").await.status, StatusCode::OK);
@@ -99,14 +99,14 @@ async fn arguments_that_are_not_known_are_refused() {
 #[tokio::test]
 async fn a_taken_port_is_said_with_its_variable() {
     let database = Database::create().await;
-    let redis = redis_url().await;
+    let redis = RedisDatabase::take().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let ended = run_to_end(
         &[],
         &[
             ("DATABASE_URL", &database.url),
-            ("REDIS_URL", &redis),
+            ("REDIS_URL", &redis.url),
             ("HOST", "127.0.0.1"),
             ("PORT", &port),
             ("METRICS_PORT", "0"),
@@ -141,7 +141,8 @@ async fn passwords_never_get_out() {
 
     // A Redis that refuses the password, while serving.
     let shared = Database::create().await;
-    let redis = redis_url().await.replace("redis://", "redis://:canary@");
+    let taken = RedisDatabase::take().await;
+    let redis = taken.url.replace("redis://", "redis://:canary@");
     let api = Api::start_with(&[
         ("DATABASE_URL", &shared.url),
         ("REDIS_URL", &redis),

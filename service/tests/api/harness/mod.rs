@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub(crate) use client::{Answer, Connection, get, request, send};
 pub(crate) use process::{Api, Process, run_to_end};
 pub(crate) use servers::{PostgresServer, RedisServer, free_port};
-pub(crate) use shared::{Database, redis_url};
+pub(crate) use shared::{Database, RedisDatabase};
 
 /// The longest that any wait in these tests may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,10 +1,12 @@
 //! The PostgreSQL and the Redis that the whole run shares: a database of each for every test.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use bb8_redis::redis;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
+
+use super::eventually;
 
 /// A fresh database of the shared PostgreSQL, dropped with this value.
 pub(crate) struct Database {
@@ -51,22 +53,47 @@ impl Drop for Database {
     }
 }
 
-/// A logical database of the shared Redis, empty and nobody else's in this run.
-pub(crate) async fn redis_url() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    assert!(
-        number < 16,
-        "a Redis has 16 databases; start one of the test's own"
-    );
-    let url = with_path(&variable("REDIS_URL"), &number.to_string());
-    let client = redis::Client::open(url.as_str()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
-    let () = redis::cmd("FLUSHDB")
-        .query_async(&mut connection)
-        .await
-        .unwrap();
-    url
+/// An empty logical database of the shared Redis, nobody else's while this value lives.
+pub(crate) struct RedisDatabase {
+    pub(crate) url: String,
+    number: u8,
+}
+
+/// A Redis has 16 databases unless told otherwise; 0 is left to whoever started it.
+static FREE: Mutex<[bool; 16]> = Mutex::new({
+    let mut free = [true; 16];
+    free[0] = false;
+    free
+});
+
+impl RedisDatabase {
+    pub(crate) async fn take() -> Self {
+        let number = eventually("a free Redis database", async || {
+            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = free.iter().position(|free| *free)?;
+            free[number] = false;
+            u8::try_from(number).ok()
+        })
+        .await;
+        let database = Self {
+            url: with_path(&variable("REDIS_URL"), &number.to_string()),
+            number,
+        };
+        let client = redis::Client::open(database.url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let () = redis::cmd("FLUSHDB")
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        database
+    }
+}
+
+impl Drop for RedisDatabase {
+    fn drop(&mut self) {
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        free[usize::from(self.number)] = true;
+    }
 }
 
 async fn connect(url: &str) -> Client {
