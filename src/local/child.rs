@@ -101,6 +101,8 @@ pub(super) struct Plan {
     pub(super) farewell: Farewell,
     /// How long it may take to end.
     pub(super) grace: Duration,
+    /// How long it may take all the same when there is a hurry.
+    pub(super) least_grace: Duration,
     /// Whether it holds the other end of a pipe from us, by which it learns that we are gone.
     pub(super) leash: bool,
 }
@@ -114,6 +116,7 @@ impl Plan {
             log,
             farewell: Farewell::Terminate,
             grace: Duration::from_secs(5),
+            least_grace: Duration::ZERO,
             leash: false,
         }
     }
@@ -124,6 +127,7 @@ struct Child {
     recorded: Recorded,
     log: PathBuf,
     grace: Duration,
+    least_grace: Duration,
     ended: watch::Receiver<Option<Option<ExitStatus>>>,
 }
 
@@ -230,7 +234,9 @@ impl Household {
                 tokio::select! {
                     _status = Child::end_of(child.ended.clone()) => {}
                     () = tokio::time::sleep(child.grace) => {}
-                    () = hurry.cancelled() => {}
+                    () = hurry.cancelled() => {
+                        let _late = tokio::time::timeout(child.least_grace, Child::end_of(child.ended.clone())).await;
+                    }
                 }
             }
             if child.runs() {
@@ -257,6 +263,7 @@ impl Household {
             log,
             farewell,
             grace,
+            least_grace,
             leash,
         } = plan;
         let output = open_log(&log)?;
@@ -296,6 +303,7 @@ impl Household {
             recorded,
             log,
             grace,
+            least_grace,
             ended: ended.clone(),
         });
         self.write_record()?;
@@ -367,6 +375,7 @@ mod tests {
             log: dir.join(format!("{name}.log")),
             farewell: Farewell::Terminate,
             grace: Duration::from_secs(5),
+            least_grace: Duration::ZERO,
             leash: false,
         }
     }

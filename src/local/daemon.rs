@@ -71,6 +71,7 @@ impl Daemon {
             log: self.log.clone(),
             farewell: Farewell::Terminate,
             grace: GRACE,
+            least_grace: Duration::ZERO,
             leash: false,
         }
     }

@@ -16,6 +16,8 @@ use super::{
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// It ends the tasks first, which may take their time to stop.
 const GRACE: Duration = Duration::from_secs(40);
+/// Killed sooner, it would leave the tasks running.
+const LEAST_GRACE: Duration = Duration::from_secs(8);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Why there is no emulated AWS.
@@ -87,6 +89,7 @@ pub(super) async fn start(
         log: log.clone(),
         farewell: Farewell::Terminate,
         grace: GRACE,
+        least_grace: LEAST_GRACE,
         leash: true,
     })?;
     let addresses = household

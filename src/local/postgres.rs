@@ -175,6 +175,7 @@ pub(super) async fn start(
         log: log.clone(),
         farewell: Farewell::Interrupt,
         grace: GRACE,
+        least_grace: Duration::ZERO,
         leash: false,
     })?;
     household

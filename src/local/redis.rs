@@ -99,6 +99,7 @@ pub(super) async fn start(
         log: log.clone(),
         farewell: Farewell::Terminate,
         grace: GRACE,
+        least_grace: Duration::ZERO,
         leash: false,
     })?;
     household
