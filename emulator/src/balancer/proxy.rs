@@ -1,8 +1,8 @@
 //! One request on its way to a target and back.
 //!
-//! It is sent a second time only when that cannot do it twice: not a byte of it was sent (any method), or it is a safe
+//! It is sent a second time only when that cannot do it twice: not a byte of it was sent (any request), or it is of a safe
 //! method without a body and the connection it went out on had been idle and was closed without an answer. Other
-//! methods never use an idle connection, as for them that second case could not be put right.
+//! requests never use an idle connection, as for them that second case could not be put right.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -97,12 +97,12 @@ async fn send(
 ) -> Result<Response<Incoming>, Answer> {
     let progress = Progress::new();
     let repeatable = head.method.is_safe() && body.is_end_stream();
-    let mut connection = if head.method.is_safe() {
+    let copy = repeatable.then(|| head.clone());
+    let mut connection = if repeatable {
         Connection::IdleOrNew
     } else {
         Connection::New
     };
-    let copy = repeatable.then(|| head.clone());
     let body = if body.is_end_stream() {
         body::empty()
     } else {
@@ -132,7 +132,7 @@ async fn send(
                 request: back,
                 cause,
             }) => {
-                tracing::debug!(?target, %cause, "sending the request elsewhere");
+                tracing::debug!(%target, %cause, "sending the request elsewhere");
                 last = match cause {
                     NotSent::ConnectTimedOut => Answer::TimedOut,
                     NotSent::Unknown | NotSent::Connect(_) | NotSent::Closed => Answer::BadGateway,
@@ -149,7 +149,7 @@ async fn send(
                 None => return Err(Answer::BadGateway),
             },
             Err(Failure::Broken(error)) => {
-                tracing::debug!(?target, %error, "the target broke the connection or its answer");
+                tracing::debug!(%target, %error, "the target broke the connection or its answer");
                 return Err(Answer::BadGateway);
             }
             Err(Failure::TimedOut) => return Err(Answer::TimedOut),

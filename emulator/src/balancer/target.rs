@@ -1,7 +1,7 @@
 //! One target: its idle connections, and how a request is sent to it.
 
 use std::{
-    io,
+    fmt, io,
     net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -79,6 +79,12 @@ pub(super) enum NotSent {
     ConnectTimedOut,
     #[error("the connection was closed first")]
     Closed,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.address, self.port)
+    }
 }
 
 impl Target {

@@ -4,7 +4,15 @@ use std::{collections::BTreeMap, fmt};
 
 use jiff::Timestamp;
 
-use super::{ApiError, Call, Effect, Event, Reply, Service};
+use super::{
+    ApiError, Call, Effect, Event, Reply, Service,
+    ecr::Ecr,
+    ecs::Ecs,
+    elb::Elb,
+    ids::Ids,
+    logs::Logs,
+    time::{Pace, Timer, Timers},
+};
 
 /// What a cloud is made with.
 #[derive(Clone)]
@@ -34,46 +42,95 @@ impl fmt::Debug for Settings {
 }
 
 /// One account in one region. State is in memory.
+///
+/// Time enters only as `now`, which must not go back. Effects are to be carried out in their order.
 #[derive(Debug)]
 pub struct Cloud {
-    settings: Settings,
+    pub(super) settings: Settings,
+    pub(super) pace: Pace,
+    pub(super) ids: Ids,
+    pub(super) timers: Timers,
+    pub(super) effects: Vec<Effect>,
+    /// Orders what is made in the same instant.
+    pub(super) sequence: u64,
+    pub(super) ecs: Ecs,
+    pub(super) elb: Elb,
+    pub(super) logs: Logs,
+    pub(super) ecr: Ecr,
 }
 
 impl Cloud {
     /// An empty account.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        Self {
+            pace: Pace::new(settings.speed),
+            ids: Ids::new(settings.seed, &settings.account, &settings.region),
+            settings,
+            timers: Timers::default(),
+            effects: Vec::new(),
+            sequence: 0,
+            ecs: Ecs::default(),
+            elb: Elb::default(),
+            logs: Logs::default(),
+            ecr: Ecr::default(),
+        }
     }
 
-    /// Answers one call, and says what follows from it.
+    /// Answers one call, and says what follows from it at once. What follows later comes from [`Cloud::tick`].
+    ///
+    /// # Errors
+    /// The reply is AWS's own error: an unknown operation, an input that is malformed or not accepted, or one that
+    /// does not fit the state. A failed call has changed nothing.
     pub fn handle(
         &mut self,
         call: &Call,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> (Result<Reply, ApiError>, Vec<Effect>) {
-        let error = ApiError {
-            status: 400,
-            code: "UnknownOperationException",
-            message: format!("{} in {}", call.operation, self.settings.region),
+        let reply = match call.service {
+            Service::Ecs => self.ecs(call, now),
+            Service::Elbv2 => self.elb(call, now),
+            Service::Logs => self.logs(call, now),
+            Service::Ecr => self.ecr(call, now),
+            Service::Sts => self.sts(call),
         };
-        (Err(error), Vec::new())
+        (reply, std::mem::take(&mut self.effects))
     }
 
     /// Does what has fallen due.
-    pub fn tick(&mut self, _now: Timestamp) -> Vec<Effect> {
-        Vec::new()
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Task(arn) => self.step_task(&arn, now),
+                Timer::Target(group, target) => self.step_target(&group, target, now),
+                Timer::Service(arn) => self.step_service(&arn, now),
+            }
+        }
+        std::mem::take(&mut self.effects)
     }
 
-    /// When [`Cloud::tick`] has something to do next.
+    /// When [`Cloud::tick`] has something to do next. It may lie in the past.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        None
+        self.timers.next()
     }
 
-    /// Takes in what happened outside the model.
-    pub fn on_event(&mut self, _event: Event, _now: Timestamp) -> Vec<Effect> {
-        Vec::new()
+    /// Takes in what happened outside the model, and does what has fallen due by it.
+    pub fn on_event(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
+        match event {
+            Event::TaskStarted { task } => self.task_started(&task, now),
+            Event::TaskFailedToStart { task, reason } => {
+                self.task_failed_to_start(&task, reason, now);
+            }
+            Event::ContainerExited {
+                task,
+                container,
+                exit_code,
+            } => self.container_exited(&task, &container, exit_code, now),
+            Event::ProbeFinished { id, result } => self.probe_finished(id, result, now),
+            Event::Output { log, lines } => self.logs.append(&log, lines, now),
+        }
+        self.tick(now)
     }
 }
 

@@ -2,7 +2,17 @@
 
 mod call;
 mod cloud;
+mod ecr;
+mod ecs;
 mod effect;
+mod elb;
+mod error;
+mod ids;
+mod input;
+mod logs;
+mod page;
+mod sts;
+mod time;
 
 pub use call::{ApiError, Call, Reply, Service};
 pub use cloud::{Cloud, Settings, is_write};

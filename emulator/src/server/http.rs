@@ -37,8 +37,10 @@ use crate::{
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html>.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 const MAX_CONNECTIONS: usize = 1_024;
-/// From a connection's or a request's first byte to the end of its head, and then of its body.
-const HEAD: Duration = Duration::from_secs(60);
+/// From the end of one request to the end of the next one's head. Longer than clients keep idle connections (the Rust SDK
+/// 90 s), so that it is not the server that closes one just as it is used again.
+const HEAD: Duration = Duration::from_secs(300);
+/// From the end of the head to the end of the body.
 const BODY: Duration = Duration::from_secs(30);
 /// The model answers within microseconds; this is for one that hangs.
 const ANSWER: Duration = Duration::from_secs(10);

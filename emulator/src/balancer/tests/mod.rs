@@ -4,7 +4,10 @@ mod rolling;
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{
+        Weak,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -154,6 +157,11 @@ impl World {
             port: 80,
             targets: numbers.iter().copied().map(target).collect(),
         }]);
+    }
+
+    /// Alive as long as it is in the routes or a request is being sent to it.
+    fn target(&self, number: u8) -> Weak<Target> {
+        Arc::downgrade(&self.balancer.state().targets[&(target(number).address, 80)])
     }
 
     fn request(&self, method: &str, path: &str) -> hyper::http::request::Builder {

@@ -1,5 +1,13 @@
 //! The emulator as its users meet it: over sockets.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and what it serves writes to its log"
+)]
+
+mod rollout;
 
 use std::{
     collections::BTreeMap,
@@ -45,7 +53,7 @@ struct Running {
     listeners: BTreeMap<u16, SocketAddr>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
-    _state: TempDir,
+    state: TempDir,
 }
 
 impl Running {
@@ -58,7 +66,7 @@ impl Running {
             listeners: emulator.listeners.clone(),
             task: tokio::spawn(emulator.run(shutdown.clone())),
             shutdown,
-            _state: state,
+            state,
         }
     }
 

@@ -1,0 +1,473 @@
+//! A task's way from PROVISIONING to STOPPED.
+//!
+//! Whatever takes a task out of service deregisters its targets first, and the balancer knows before the containers
+//! are told to stop.
+
+use jiff::Timestamp;
+
+use super::{
+    launch::{StartError, text},
+    service::Service,
+    tags::Tags,
+    task::{Container, Launch, Status, Stop, StopCode, Task},
+};
+use crate::core::{
+    Cloud, Effect,
+    elb::{State, Target},
+    time::{self, Timer, later},
+};
+
+impl Cloud {
+    /// Makes a task of a deployment. Its id, or `None` when there is no address for it.
+    pub(super) fn create_task(
+        &mut self,
+        service: &mut Service,
+        side: usize,
+        now: Timestamp,
+    ) -> Option<String> {
+        let deployment = service.deployments.get(side)?;
+        let shape = deployment.shape.clone();
+        let deployment = deployment.id.clone();
+        let subnets = shape.network.pointer("/awsvpcConfiguration/subnets")?;
+        let subnets = subnets.as_array()?;
+        let turn = self.ecs.tasks_of(&service.arn).count();
+        let subnet = subnets
+            .get(turn % subnets.len().max(1))?
+            .as_str()?
+            .to_owned();
+        let Some(address) = self.ecs.addresses.take(&subnet) else {
+            let message = ") was unable to place a task. Reason: no free IP address.";
+            service.say(&mut self.ids, now, message);
+            return None;
+        };
+        let id = self.ids.hex(32);
+        let arn = self.task_arn(&service.cluster, &id);
+        let due = self.pace.after(now, time::ATTACH);
+        let task = Task {
+            sequence: self.next_sequence(),
+            cluster: service.cluster.clone(),
+            service: service.arn.clone(),
+            service_name: service.name.clone(),
+            deployment,
+            size: self.task_size(&shape.definition),
+            tags: self.task_tags(service, &shape.definition),
+            containers: self.task_containers(&shape.definition, &service.cluster, &id),
+            definition: shape.definition,
+            balancers: shape.balancers,
+            subnet,
+            address,
+            attachment: self.ids.uuid(),
+            interface: format!("eni-{}", self.ids.hex(17)),
+            status: Status::Provisioning,
+            launch: Launch::Waiting,
+            targets: Vec::new(),
+            stop: None,
+            was_healthy: false,
+            said_unhealthy: false,
+            created: now,
+            attached: None,
+            pull_started: None,
+            pull_stopped: None,
+            started: None,
+            stopping: None,
+            execution_stopped: None,
+            stopped: None,
+            version: 1,
+            due: Some(due),
+            arn: arn.clone(),
+            id: id.clone(),
+        };
+        self.timers.set(due, Timer::Task(arn.clone()));
+        self.ecs.tasks.insert(arn, task);
+        Some(id)
+    }
+
+    fn task_size(&self, definition: &str) -> (String, String) {
+        let definition = self.ecs.definition(definition);
+        let read = |key| {
+            definition
+                .and_then(|d| d.text(key))
+                .unwrap_or_default()
+                .to_owned()
+        };
+        (read("cpu"), read("memory"))
+    }
+
+    fn task_tags(&self, service: &Service, definition: &str) -> Tags {
+        let mut tags = match service.settings.propagate_tags.as_str() {
+            "SERVICE" => service.tags.clone(),
+            "TASK_DEFINITION" => {
+                let definition = self.ecs.definition(definition);
+                definition.map(|d| d.tags.clone()).unwrap_or_default()
+            }
+            _ => Tags::new(),
+        };
+        if service.settings.managed_tags {
+            tags.insert("aws:ecs:clusterName".to_owned(), service.cluster.clone());
+            tags.insert("aws:ecs:serviceName".to_owned(), service.name.clone());
+        }
+        tags
+    }
+
+    fn task_containers(&mut self, definition: &str, cluster: &str, task: &str) -> Vec<Container> {
+        let containers = self
+            .ecs
+            .definition(definition)
+            .map(|d| d.containers().to_vec());
+        let mut made = Vec::new();
+        for container in containers.unwrap_or_default() {
+            let number = |key| container.get(key).and_then(serde_json::Value::as_i64);
+            let resource = format!("container/{cluster}/{task}/{}", self.ids.uuid());
+            made.push(Container {
+                name: text(&container, "name").to_owned(),
+                arn: self.ids.arn("ecs", &resource),
+                image: text(&container, "image").to_owned(),
+                digest: None,
+                runtime: None,
+                cpu: number("cpu").unwrap_or(0).to_string(),
+                memory: number("memory").map(|memory| memory.to_string()),
+                essential: container.get("essential") != Some(&serde_json::Value::Bool(false)),
+                exit_code: None,
+                reason: None,
+                ended: false,
+            });
+        }
+        made
+    }
+
+    fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    /// The step that a task takes by itself.
+    pub(crate) fn step_task(&mut self, arn: &str, now: Timestamp) {
+        // Taken out for the time of the step, so that it can change along with the rest.
+        let Some(mut task) = self.ecs.tasks.remove(arn) else {
+            return;
+        };
+        let mut keep = true;
+        if task.due.is_some_and(|due| due <= now) {
+            task.due = None;
+            task.version += 1;
+            match task.status {
+                Status::Provisioning => self.attach(&mut task, now),
+                Status::Pending => self.launch(&mut task, now),
+                Status::Activating => {
+                    task.status = Status::Running;
+                    task.started = Some(now);
+                    self.note_running(&task, now);
+                }
+                Status::Deprovisioning => self.stopped(&mut task, now),
+                Status::Stopped => keep = false,
+                Status::Running | Status::Deactivating | Status::Stopping => {}
+            }
+        }
+        if keep {
+            self.ecs.tasks.insert(arn.to_owned(), task);
+        }
+    }
+
+    fn schedule(&mut self, task: &mut Task, at: Timestamp) {
+        task.due = Some(at);
+        self.timers.set(at, Timer::Task(task.arn.clone()));
+    }
+
+    fn attach(&mut self, task: &mut Task, now: Timestamp) {
+        task.status = Status::Pending;
+        task.attached = Some(now);
+        task.pull_started = Some(now);
+        let mut delay = time::PULL;
+        if let Err(error) = self.resolve(task, now) {
+            let reason = match error {
+                StartError::Pull(reason) => {
+                    delay = time::PULL_RETRIES;
+                    reason
+                }
+                StartError::Resource(reason) => reason,
+            };
+            task.launch = Launch::Doomed(reason);
+        }
+        let at = self.pace.after(now, delay);
+        self.schedule(task, at);
+    }
+
+    fn launch(&mut self, task: &mut Task, now: Timestamp) {
+        task.pull_stopped = Some(now);
+        if let Launch::Doomed(reason) = &task.launch {
+            let reason = reason.clone();
+            self.failed_to_start(task, reason, now);
+            return;
+        }
+        match self.resolve(task, now) {
+            Ok((launch, digests)) => {
+                for container in &mut task.containers {
+                    container.digest = digests.get(&container.name).cloned();
+                }
+                let service = self.ecs.services.get_mut(&task.service);
+                if let Some(revision) = service.and_then(|s| s.revision_mut(&task.deployment)) {
+                    revision.digests = digests;
+                }
+                task.launch = Launch::Asked;
+                self.effects.push(Effect::StartTask(launch));
+            }
+            Err(StartError::Pull(reason) | StartError::Resource(reason)) => {
+                self.failed_to_start(task, reason, now);
+            }
+        }
+    }
+
+    /// What follows for the service from a task that runs.
+    fn note_running(&mut self, task: &Task, now: Timestamp) {
+        let settled = self.pace.after(now, time::UNCHECKED);
+        let grace = self.ecs.services.get_mut(&task.service).map(|service| {
+            service.back_off = super::service::BackOff::default();
+            later(now, service.settings.grace)
+        });
+        self.wake_service(&task.service, now);
+        if let Some(grace) = grace.filter(|_| !task.balancers.is_empty()) {
+            self.wake_service(&task.service, grace);
+        } else {
+            self.wake_service(&task.service, settled);
+        }
+    }
+
+    fn failed_to_start(&mut self, task: &mut Task, reason: String, now: Timestamp) {
+        let pace = self.pace;
+        if let Some(service) = self.ecs.services.get_mut(&task.service)
+            && !task.is_leaving()
+        {
+            let message = format!(") was unable to place a task. Reason: {reason}.");
+            if service.placement.as_ref() != Some(&message) {
+                service.say(&mut self.ids, now, &message);
+                service.placement = Some(message);
+            }
+            if service.back_off.note(task.created, now, pace) {
+                let message = ") is unable to consistently start tasks successfully.";
+                service.say(&mut self.ids, now, message);
+            }
+            service.count_failure(&task.deployment);
+            service.break_circuit(&mut self.ids, now, pace);
+        }
+        task.stop.get_or_insert(Stop {
+            code: StopCode::FailedToStart,
+            reason,
+        });
+        for container in &mut task.containers {
+            container.ended = true;
+        }
+        self.deprovision(task, now);
+    }
+
+    fn deprovision(&mut self, task: &mut Task, now: Timestamp) {
+        task.status = Status::Deprovisioning;
+        task.stopping.get_or_insert(now);
+        task.execution_stopped = Some(now);
+        task.version += 1;
+        let at = self.pace.after(now, time::DEPROVISION);
+        self.schedule(task, at);
+        let look = self.pace.after(now, time::SCHEDULE);
+        self.wake_service(&task.service, look);
+    }
+
+    fn stopped(&mut self, task: &mut Task, now: Timestamp) {
+        task.status = Status::Stopped;
+        task.stopped = Some(now);
+        self.ecs.addresses.give_back(task.address);
+        self.wake_service(&task.service, now);
+        self.schedule(task, later(now, time::KEEP_STOPPED));
+    }
+
+    /// The driver has started every container.
+    pub(crate) fn task_started(&mut self, arn: &str, now: Timestamp) {
+        let Some(mut task) = self.ecs.tasks.remove(arn) else {
+            return;
+        };
+        if task.launch == Launch::Asked {
+            task.launch = Launch::Started;
+            task.version += 1;
+            for container in &mut task.containers {
+                container.runtime = Some(format!("{}-{}", task.id, self.ids.hex(10)));
+            }
+            if task.is_leaving() {
+                self.terminate(&mut task);
+            } else {
+                task.status = Status::Activating;
+                self.register(&mut task, now);
+                let at = self.pace.after(now, time::ACTIVATE);
+                self.schedule(&mut task, at);
+            }
+        }
+        self.ecs.tasks.insert(arn.to_owned(), task);
+    }
+
+    fn register(&mut self, task: &mut Task, now: Timestamp) {
+        for balancer in task.balancers.clone() {
+            let target = Target {
+                address: task.address,
+                port: balancer.port,
+            };
+            self.register_target(&balancer.group, target, now);
+            if let Some(service) = self.ecs.services.get_mut(&task.service) {
+                let message = format!(
+                    ") registered 1 targets in (target-group {})",
+                    balancer.group
+                );
+                service.say(&mut self.ids, now, &message);
+            }
+            task.targets.push((balancer.group, target));
+        }
+    }
+
+    /// The driver could not start the containers.
+    pub(crate) fn task_failed_to_start(&mut self, arn: &str, reason: String, now: Timestamp) {
+        let Some(mut task) = self.ecs.tasks.remove(arn) else {
+            return;
+        };
+        if task.launch == Launch::Asked {
+            self.failed_to_start(&mut task, reason, now);
+        }
+        self.ecs.tasks.insert(arn.to_owned(), task);
+    }
+
+    /// A container's process has ended.
+    pub(crate) fn container_exited(
+        &mut self,
+        arn: &str,
+        name: &str,
+        exit_code: i32,
+        now: Timestamp,
+    ) {
+        let Some(mut task) = self.ecs.tasks.remove(arn) else {
+            return;
+        };
+        let container = task.containers.iter_mut().find(|c| c.name == name);
+        if let Some(container) = container.filter(|container| !container.ended) {
+            container.ended = true;
+            container.exit_code = Some(exit_code);
+            let essential = container.essential;
+            task.version += 1;
+            if essential && !task.is_leaving() {
+                self.essential_exited(&mut task, now);
+            }
+            if task.containers.iter().all(|container| container.ended)
+                && task.status < Status::Deprovisioning
+            {
+                if !task.is_leaving() {
+                    self.essential_exited(&mut task, now);
+                }
+                self.deprovision(&mut task, now);
+            }
+        }
+        self.ecs.tasks.insert(arn.to_owned(), task);
+    }
+
+    fn essential_exited(&mut self, task: &mut Task, now: Timestamp) {
+        task.stop = Some(Stop {
+            code: StopCode::EssentialContainerExited,
+            reason: "Essential container in task exited".to_owned(),
+        });
+        task.stopping = Some(now);
+        task.due = None;
+        if !task.was_healthy
+            && let Some(service) = self.ecs.services.get_mut(&task.service)
+        {
+            service.count_failure(&task.deployment);
+            service.break_circuit(&mut self.ids, now, self.pace);
+        }
+        self.deregister(task, now);
+        if task.containers.iter().any(|container| !container.ended) {
+            self.terminate(task);
+        }
+        let look = self.pace.after(now, time::SCHEDULE);
+        self.wake_service(&task.service, look);
+    }
+
+    /// Tells a task to stop: out of rotation first, then drained, then stopped.
+    pub(super) fn leave(&mut self, arn: &str, code: StopCode, reason: String, now: Timestamp) {
+        let Some(mut task) = self.ecs.tasks.remove(arn) else {
+            return;
+        };
+        if !task.is_leaving() {
+            task.stop = Some(Stop { code, reason });
+            task.stopping = Some(now);
+            task.version += 1;
+            match (&task.launch, task.status) {
+                (_, Status::Activating | Status::Running) => {
+                    task.due = None;
+                    self.deregister(&task, now);
+                    if self.is_draining(&task) {
+                        task.status = Status::Deactivating;
+                    } else {
+                        self.terminate(&mut task);
+                    }
+                }
+                (Launch::Waiting | Launch::Doomed(_), _) => {
+                    for container in &mut task.containers {
+                        container.ended = true;
+                    }
+                    self.deprovision(&mut task, now);
+                }
+                // Told to start just now; what has been started is stopped when the driver says so.
+                (Launch::Asked | Launch::Started, _) => {}
+            }
+            let look = self.pace.after(now, time::SCHEDULE);
+            self.wake_service(&task.service, look);
+        }
+        self.ecs.tasks.insert(arn.to_owned(), task);
+    }
+
+    fn deregister(&mut self, task: &Task, now: Timestamp) {
+        for (group, target) in &task.targets {
+            self.deregister_target(group, *target, now);
+        }
+    }
+
+    fn is_draining(&self, task: &Task) -> bool {
+        let mut states = task
+            .targets
+            .iter()
+            .map(|(group, target)| self.elb.state(group, *target));
+        states.any(|state| state == Some(State::Draining))
+    }
+
+    fn terminate(&mut self, task: &mut Task) {
+        task.status = Status::Stopping;
+        task.version += 1;
+        self.effects.push(Effect::StopTask {
+            task: task.arn.clone(),
+        });
+    }
+
+    /// A target has drained; the task that waited for it goes on.
+    pub(crate) fn target_gone(&mut self, target: Target, now: Timestamp) {
+        let waiting: Vec<String> = self
+            .ecs
+            .tasks
+            .values()
+            .filter(|task| task.status == Status::Deactivating && task.address == target.address)
+            .filter(|task| !self.is_draining(task))
+            .map(|task| task.arn.clone())
+            .collect();
+        for arn in waiting {
+            if let Some(mut task) = self.ecs.tasks.remove(&arn) {
+                self.terminate(&mut task);
+                self.ecs.tasks.insert(arn, task);
+            }
+        }
+        self.target_changed(target, now);
+    }
+
+    /// A target's health has changed; its service wants to know.
+    pub(crate) fn target_changed(&mut self, target: Target, now: Timestamp) {
+        let owner = self
+            .ecs
+            .tasks
+            .values()
+            .find(|task| task.address == target.address && task.status != Status::Stopped)
+            .map(|task| task.service.clone());
+        if let Some(service) = owner {
+            self.wake_service(&service, now);
+        }
+    }
+}

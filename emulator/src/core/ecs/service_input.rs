@@ -1,0 +1,339 @@
+//! The parts of CreateService's and UpdateService's input, checked as ECS does.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::service::{Balancer, Breaker, ServiceSettings, Shape, Threshold};
+use crate::core::{ApiError, Cloud, error::invalid, input::Input};
+
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html>
+const SUBNETS: usize = 16;
+const SECURITY_GROUPS: usize = 5;
+/// Source: <https://docs.aws.amazon.com/general/latest/gr/ecs-service.html>
+const TASKS: i64 = 5_000;
+const TARGET_GROUPS: usize = 5;
+
+/// What ECS has and the emulator does not; said only to say nothing, it is accepted.
+pub(super) const UNSUPPORTED: [&str; 7] = [
+    "capacityProviderStrategy",
+    "serviceRegistries",
+    "placementConstraints",
+    "placementStrategy",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+];
+
+impl ServiceSettings {
+    /// What ECS fills in on create.
+    pub(super) fn standard() -> Self {
+        Self {
+            minimum_percent: 100,
+            maximum_percent: 200,
+            breaker: Breaker {
+                enable: false,
+                rollback: false,
+                reset_on_healthy: true,
+                kind: Threshold::BoundedPercent,
+                value: 50,
+            },
+            grace: Duration::ZERO,
+            rebalancing: "ENABLED".to_owned(),
+            propagate_tags: "NONE".to_owned(),
+            managed_tags: false,
+            execute_command: false,
+        }
+    }
+
+    /// These settings with what the input says in their place; what it omits stays.
+    pub(super) fn merged(&self, input: &Input<'_>) -> Result<Self, ApiError> {
+        let mut settings = self.clone();
+        if let Some(grace) = input.int_in("healthCheckGracePeriodSeconds", 0, 2_147_483_647)? {
+            settings.grace = Duration::from_secs(u64::try_from(grace).unwrap_or(0));
+        }
+        if let Some(word) = input.word("availabilityZoneRebalancing", &["ENABLED", "DISABLED"])? {
+            word.clone_into(&mut settings.rebalancing);
+        }
+        if let Some(word) = input.word("propagateTags", &["TASK_DEFINITION", "SERVICE", "NONE"])? {
+            word.clone_into(&mut settings.propagate_tags);
+        }
+        let managed = input.flag("enableECSManagedTags")?;
+        settings.managed_tags = managed.unwrap_or(settings.managed_tags);
+        let execute = input.flag("enableExecuteCommand")?;
+        settings.execute_command = execute.unwrap_or(settings.execute_command);
+        let members = [
+            "deploymentCircuitBreaker",
+            "maximumPercent",
+            "minimumHealthyPercent",
+            "alarms",
+            "strategy",
+            "bakeTimeInMinutes",
+            "lifecycleHooks",
+        ];
+        if let Some(configuration) = input.object("deploymentConfiguration", &members)? {
+            settings.merge_configuration(&configuration)?;
+        }
+        Ok(settings)
+    }
+
+    fn merge_configuration(&mut self, input: &Input<'_>) -> Result<(), ApiError> {
+        input.refuse(&["lifecycleHooks"])?;
+        if let Some(alarms) = input.object("alarms", &["alarmNames", "enable", "rollback"])? {
+            alarms.refuse(&["alarmNames", "enable", "rollback"])?;
+        }
+        if input
+            .word("strategy", &["ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"])?
+            .is_some_and(|strategy| strategy != "ROLLING")
+        {
+            return Err(invalid(
+                "The emulator supports the deployment strategy ROLLING only.",
+            ));
+        }
+        input.int_in("bakeTimeInMinutes", 0, 0)?;
+        let percent = |key, low, high| -> Result<Option<u32>, ApiError> {
+            Ok(input
+                .int_in(key, low, high)?
+                .and_then(|n| u32::try_from(n).ok()))
+        };
+        self.maximum_percent = percent("maximumPercent", 100, 200)?.unwrap_or(self.maximum_percent);
+        self.minimum_percent =
+            percent("minimumHealthyPercent", 0, 100)?.unwrap_or(self.minimum_percent);
+        let members = [
+            "enable",
+            "rollback",
+            "resetOnHealthyTask",
+            "thresholdConfiguration",
+        ];
+        if let Some(breaker) = input.object("deploymentCircuitBreaker", &members)? {
+            self.breaker.merge(&breaker)?;
+        }
+        Ok(())
+    }
+
+    /// Percentages of at most 100 leave no room to move tasks between zones.
+    pub(super) fn check(&self) -> Result<(), ApiError> {
+        if self.maximum_percent <= 100 && self.rebalancing == "ENABLED" {
+            return Err(invalid(
+                "The maximumPercent value must be greater than 100 when availabilityZoneRebalancing is ENABLED.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// `deploymentConfiguration` as ECS returns it.
+    pub(super) fn view(&self) -> Value {
+        json!({
+            "deploymentCircuitBreaker": {
+                "enable": self.breaker.enable,
+                "rollback": self.breaker.rollback,
+                "resetOnHealthyTask": self.breaker.reset_on_healthy,
+                "thresholdConfiguration": {
+                    "type": self.breaker.kind.word(),
+                    "value": self.breaker.value,
+                },
+            },
+            "maximumPercent": self.maximum_percent,
+            "minimumHealthyPercent": self.minimum_percent,
+            "strategy": "ROLLING",
+            "bakeTimeInMinutes": 0,
+        })
+    }
+}
+
+impl Threshold {
+    fn word(self) -> &'static str {
+        match self {
+            Self::BoundedPercent => "BOUNDED_PERCENT",
+            Self::UnboundedPercent => "UNBOUNDED_PERCENT",
+            Self::Count => "COUNT",
+        }
+    }
+}
+
+impl Breaker {
+    fn merge(&mut self, input: &Input<'_>) -> Result<(), ApiError> {
+        self.enable = input.flag("enable")?.unwrap_or(self.enable);
+        self.rollback = input.flag("rollback")?.unwrap_or(self.rollback);
+        self.reset_on_healthy = input
+            .flag("resetOnHealthyTask")?
+            .unwrap_or(self.reset_on_healthy);
+        let Some(threshold) = input.object("thresholdConfiguration", &["type", "value"])? else {
+            return Ok(());
+        };
+        self.kind = match threshold.text("type")? {
+            None => self.kind,
+            Some("BOUNDED_PERCENT") => Threshold::BoundedPercent,
+            Some("UNBOUNDED_PERCENT") => Threshold::UnboundedPercent,
+            Some("COUNT") => Threshold::Count,
+            Some(_) => {
+                return Err(invalid(
+                    "Invalid deployment circuit breaker threshold type.",
+                ));
+            }
+        };
+        if let Some(value) = threshold.int("value")? {
+            let most = if self.kind == Threshold::Count {
+                1_000_000
+            } else {
+                100
+            };
+            self.value = u32::try_from(value)
+                .ok()
+                .filter(|value| (1..=most).contains(value))
+                .ok_or_else(|| invalid("Invalid deployment circuit breaker threshold value."))?;
+        }
+        Ok(())
+    }
+}
+
+/// `desiredCount`.
+pub(super) fn desired_count(input: &Input<'_>) -> Result<Option<u32>, ApiError> {
+    let count = input.int("desiredCount")?;
+    if count.is_some_and(|count| count < 0) {
+        return Err(invalid("desiredCount must be greater than or equal to 0."));
+    }
+    if count.is_some_and(|count| count > TASKS) {
+        return Err(invalid(format!(
+            "desiredCount cannot be greater than {TASKS}."
+        )));
+    }
+    Ok(count.and_then(|count| u32::try_from(count).ok()))
+}
+
+/// Refuses what would need another scheduler.
+pub(super) fn check_controller(input: &Input<'_>) -> Result<(), ApiError> {
+    if let Some(controller) = input.object("deploymentController", &["type"])?
+        && controller.word("type", &["ECS", "CODE_DEPLOY", "EXTERNAL"])? != Some("ECS")
+    {
+        return Err(invalid(
+            "The emulator supports the deployment controller ECS only.",
+        ));
+    }
+    Ok(())
+}
+
+/// `networkConfiguration` as ECS returns it; `None` when it is not given.
+pub(super) fn network(input: &Input<'_>) -> Result<Option<Value>, ApiError> {
+    let Some(network) = input.object("networkConfiguration", &["awsvpcConfiguration"])? else {
+        return Ok(None);
+    };
+    let members = ["subnets", "securityGroups", "assignPublicIp"];
+    let Some(vpc) = network.object("awsvpcConfiguration", &members)? else {
+        return Ok(None);
+    };
+    let subnets = vpc.texts("subnets")?;
+    let groups = vpc.texts("securityGroups")?;
+    if subnets.is_empty() {
+        return Err(invalid("subnets can not be empty."));
+    }
+    if subnets.len() > SUBNETS || groups.len() > SECURITY_GROUPS {
+        return Err(invalid(format!(
+            "At most {SUBNETS} subnets and {SECURITY_GROUPS} security groups can be given."
+        )));
+    }
+    for (ids, prefix, what) in [
+        (&subnets, "subnet-", "subnet"),
+        (&groups, "sg-", "security group"),
+    ] {
+        if let Some(bad) = ids.iter().find(|id| !id.starts_with(prefix)) {
+            return Err(invalid(format!(
+                "Error retrieving {what} information for [{bad}]: The {what} ID '{bad}' does not exist"
+            )));
+        }
+    }
+    let public = vpc.word("assignPublicIp", &["ENABLED", "DISABLED"])?;
+    Ok(Some(json!({
+        "awsvpcConfiguration": {
+            "subnets": subnets,
+            "securityGroups": groups,
+            "assignPublicIp": public.unwrap_or("DISABLED"),
+        },
+    })))
+}
+
+/// `loadBalancers`; `None` when it is not given.
+pub(super) fn balancers(input: &Input<'_>) -> Result<Option<Vec<Balancer>>, ApiError> {
+    if input.value("loadBalancers").is_none() {
+        return Ok(None);
+    }
+    let members = [
+        "targetGroupArn",
+        "loadBalancerName",
+        "containerName",
+        "containerPort",
+        "advancedConfiguration",
+    ];
+    let list = input.objects("loadBalancers", &members)?;
+    if list.len() > TARGET_GROUPS {
+        return Err(invalid(format!(
+            "load balancers can have at most {TARGET_GROUPS} items."
+        )));
+    }
+    let balancers: Result<Vec<Balancer>, ApiError> = list
+        .iter()
+        .map(|balancer| {
+            balancer.refuse(&["loadBalancerName", "advancedConfiguration"])?;
+            let port = balancer.int_in("containerPort", 1, 65_535)?;
+            Ok(Balancer {
+                group: balancer.need("targetGroupArn")?.to_owned(),
+                container: balancer.need("containerName")?.to_owned(),
+                port: port
+                    .and_then(|port| u16::try_from(port).ok())
+                    .ok_or_else(|| invalid("containerPort is missing"))?,
+            })
+        })
+        .collect();
+    Ok(Some(balancers?))
+}
+
+impl Cloud {
+    /// Whether a shape fits together and what it names exists.
+    pub(super) fn check_shape(&self, shape: &Shape) -> Result<(), ApiError> {
+        let Some(definition) = self.ecs.definition(&shape.definition) else {
+            return Err(invalid("TaskDefinition not found."));
+        };
+        if !definition.fits_fargate() {
+            return Err(invalid(
+                "Task definition does not support launch_type FARGATE.",
+            ));
+        }
+        for balancer in &shape.balancers {
+            let (name, port) = (&balancer.container, balancer.port);
+            let container = definition.containers().iter().find(|c| c["name"] == **name);
+            let Some(container) = container else {
+                return Err(invalid(format!(
+                    "The container {name} does not exist in the task definition."
+                )));
+            };
+            let mappings = container.get("portMappings").and_then(Value::as_array);
+            if !mappings.is_some_and(|list| list.iter().any(|m| m["containerPort"] == port)) {
+                return Err(invalid(format!(
+                    "The container {name} did not have a container port {port} defined."
+                )));
+            }
+            match self.elb.target_type(&balancer.group) {
+                Some("ip") => {}
+                Some(other) => {
+                    return Err(invalid(format!(
+                        "The provided target group {} has target type {other}, which is incompatible with the awsvpc network mode specified in the task definition.",
+                        balancer.group
+                    )));
+                }
+                None => {
+                    return Err(invalid(format!(
+                        "The specified target group {} does not exist.",
+                        balancer.group
+                    )));
+                }
+            }
+            if !self.elb.in_use(&balancer.group) {
+                return Err(invalid(format!(
+                    "The target group with targetGroupArn {} does not have an associated load balancer.",
+                    balancer.group
+                )));
+            }
+        }
+        Ok(())
+    }
+}

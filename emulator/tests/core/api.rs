@@ -1,0 +1,589 @@
+//! Calls and their answers: shapes, merging, idempotency, paging, errors.
+
+use std::time::Duration;
+
+use emulator::core::{Service, is_write};
+use serde_json::{Value, json};
+
+use crate::world::{World, definition};
+
+#[test]
+fn a_definition_comes_back_with_its_defaults() {
+    let mut world = World::furnished();
+    let mut input = definition("good");
+    input["cpu"] = json!("1 vCPU");
+    input["memory"] = json!("2GB");
+    input["tags"] = json!([{ "key": "digest", "value": "1" }]);
+    let reply = world.ecs("RegisterTaskDefinition", input.clone());
+    let document = &reply["taskDefinition"];
+    assert_eq!(
+        (&document["cpu"], &document["memory"]),
+        (&json!("1024"), &json!("2048"))
+    );
+    assert_eq!(
+        (&document["revision"], &document["status"]),
+        (&json!(1), &json!("ACTIVE"))
+    );
+    assert_eq!(
+        (&document["volumes"], &document["placementConstraints"]),
+        (&json!([]), &json!([]))
+    );
+    let container = &document["containerDefinitions"][0];
+    assert_eq!(
+        (&container["cpu"], &container["essential"]),
+        (&json!(0), &json!(true))
+    );
+    assert_eq!(
+        container["portMappings"],
+        json!([{ "containerPort": 80, "hostPort": 80, "protocol": "tcp", "name": "http" }])
+    );
+    for key in ["mountPoints", "volumesFrom", "systemControls"] {
+        assert_eq!(container[key], json!([]), "{key}");
+    }
+    for key in ["command", "secrets", "healthCheck", "stopTimeout"] {
+        assert!(container.get(key).is_none(), "{key}");
+    }
+    let again = world.ecs("RegisterTaskDefinition", input);
+    assert_eq!(again["taskDefinition"]["revision"], 2, "never deduplicated");
+    let plain = world.ecs("DescribeTaskDefinition", json!({ "taskDefinition": "api" }));
+    assert_eq!(plain["taskDefinition"]["revision"], 2);
+    assert!(plain.get("tags").is_none());
+    let tagged = world.ecs(
+        "DescribeTaskDefinition",
+        json!({ "taskDefinition": "api:1", "include": ["TAGS"] }),
+    );
+    assert_eq!(tagged["tags"], json!([{ "key": "digest", "value": "1" }]));
+    let missing = world.ecs_error(
+        "DescribeTaskDefinition",
+        json!({ "taskDefinition": "absent" }),
+    );
+    assert_eq!(
+        missing,
+        (
+            "ClientException".to_owned(),
+            "Unable to describe task definition.".to_owned()
+        )
+    );
+}
+
+#[test]
+fn definitions_are_checked() {
+    let mut world = World::furnished();
+    let mut refuse = |pointer: &str, value: Value, message: &str| {
+        let mut input = definition("good");
+        *input.pointer_mut(pointer).unwrap() = value;
+        let (code, text) = world.ecs_error("RegisterTaskDefinition", input);
+        assert_eq!(code, "ClientException", "{text}");
+        assert!(text.contains(message), "{text}");
+    };
+    refuse("/cpu", json!("300"), "Invalid 'cpu' setting for task.");
+    refuse(
+        "/memory",
+        json!("4096"),
+        "No Fargate configuration exists for given values.",
+    );
+    refuse("/family", json!("no spaces"), "Family");
+    refuse(
+        "/containerDefinitions",
+        json!([]),
+        "Container list cannot be empty.",
+    );
+    refuse(
+        "/containerDefinitions/0",
+        json!({ "name": "a", "image": "b", "stopTimeout": 121 }),
+        "Stop timeout",
+    );
+    refuse(
+        "/containerDefinitions/0",
+        json!({ "name": "a", "image": "b", "imagee": "c" }),
+        "containerDefinitions[0].imagee",
+    );
+    refuse(
+        "/containerDefinitions/0",
+        json!({ "name": "a", "image": "b", "healthCheck": { "command": ["x"] } }),
+        "does not support containerDefinitions[0].healthCheck",
+    );
+    assert_eq!(
+        world.ecs("ListTaskDefinitions", json!({}))["taskDefinitionArns"],
+        json!([])
+    );
+    let mut typed = definition("good");
+    typed["cpu"] = json!(256);
+    assert_eq!(
+        world.ecs_error("RegisterTaskDefinition", typed).0,
+        "SerializationException"
+    );
+}
+
+#[test]
+fn lists_are_paged() {
+    let mut world = World::furnished();
+    for _ in 0..25 {
+        world.register("good");
+    }
+    for (sort, first) in [("ASC", 1), ("DESC", 25)] {
+        let mut input = json!({ "familyPrefix": "api", "maxResults": 10, "sort": sort });
+        let mut seen: Vec<u64> = Vec::new();
+        loop {
+            let page = world.ecs("ListTaskDefinitions", input.clone());
+            let arns = page["taskDefinitionArns"].as_array().unwrap();
+            seen.extend(arns.iter().map(|arn| {
+                arn.as_str()
+                    .unwrap()
+                    .rsplit(':')
+                    .next()
+                    .unwrap()
+                    .parse::<u64>()
+                    .unwrap()
+            }));
+            match page.get("nextToken") {
+                Some(token) => input["nextToken"] = token.clone(),
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), 25);
+        assert_eq!(seen[0], first);
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 25);
+    }
+    let bad = world.ecs_error(
+        "ListServices",
+        json!({ "cluster": "main", "maxResults": 101 }),
+    );
+    assert_eq!(bad.1, "Max results can not be greater than 100");
+    let bad = world.ecs_error(
+        "ListServices",
+        json!({ "cluster": "main", "nextToken": "nonsense" }),
+    );
+    assert_eq!(bad.0, "InvalidParameterException");
+}
+
+#[test]
+fn deregistered_definitions_cannot_be_deployed() {
+    let mut world = World::furnished();
+    world.deploy("good", 1);
+    let arn = world.register("better");
+    world.ecs("DeregisterTaskDefinition", json!({ "taskDefinition": arn }));
+    let refused = world.ecs_error(
+        "UpdateService",
+        json!({ "cluster": "main", "service": "api", "taskDefinition": arn }),
+    );
+    assert_eq!(
+        refused,
+        (
+            "ClientException".to_owned(),
+            "TaskDefinition is inactive".to_owned()
+        )
+    );
+    let listed = world.ecs("ListTaskDefinitions", json!({ "status": "INACTIVE" }));
+    assert_eq!(
+        listed["taskDefinitionArns"],
+        json!([]),
+        "only while something runs it"
+    );
+    world.ecs(
+        "DeregisterTaskDefinition",
+        json!({ "taskDefinition": "api:1" }),
+    );
+    let listed = world.ecs("ListTaskDefinitions", json!({ "status": "INACTIVE" }));
+    assert_eq!(listed["taskDefinitionArns"].as_array().unwrap().len(), 1);
+    world.update(json!({ "desiredCount": 2 }));
+    world.until(Duration::from_secs(300), "two", |world| {
+        world.service()["runningCount"] == 2
+    });
+}
+
+#[test]
+fn create_service_is_idempotent_by_token_only() {
+    let mut world = World::furnished();
+    let mut input = world.service_input("good", 1);
+    input["clientToken"] = json!("token-1");
+    input["tags"] = json!([{ "key": "a", "value": "1" }]);
+    let created = world.ecs("CreateService", input.clone());
+    assert_eq!(
+        created["service"]["tags"],
+        json!([{ "key": "a", "value": "1" }])
+    );
+    input["tags"] = json!([{ "key": "a", "value": "2" }]);
+    let replayed = world.ecs("CreateService", input.clone());
+    assert_eq!(
+        replayed["service"]["tags"],
+        json!([{ "key": "a", "value": "1" }])
+    );
+    let not = (
+        "InvalidParameterException".to_owned(),
+        "Creation of service was not idempotent.".to_owned(),
+    );
+    let mut other = input.clone();
+    other["desiredCount"] = json!(2);
+    assert_eq!(world.ecs_error("CreateService", other), not);
+    input["clientToken"] = json!("token-2");
+    assert_eq!(world.ecs_error("CreateService", input.clone()), not);
+    input.as_object_mut().unwrap().shift_remove("clientToken");
+    assert_eq!(world.ecs_error("CreateService", input), not);
+}
+
+#[test]
+fn create_service_is_checked() {
+    let mut world = World::furnished();
+    let good = world.service_input("good", 1);
+    let spare = world.group("spare");
+    let mut refuse = |pointer: &str, value: Value, message: &str| {
+        let mut input = good.clone();
+        *input.pointer_mut(pointer).unwrap() = value;
+        let (_, text) = world.ecs_error("CreateService", input);
+        assert!(text.contains(message), "{text}");
+    };
+    refuse("/desiredCount", Value::Null, "DesiredCount is missing");
+    refuse("/cluster", json!("absent"), "Cluster not found.");
+    refuse(
+        "/taskDefinition",
+        json!("absent"),
+        "TaskDefinition not found.",
+    );
+    refuse(
+        "/networkConfiguration",
+        Value::Null,
+        "Network Configuration must be provided",
+    );
+    refuse("/launchType", json!("EC2"), "launchType must be FARGATE");
+    refuse(
+        "/deploymentConfiguration",
+        json!({ "maximumPercent": 99 }),
+        "maximumPercent",
+    );
+    refuse(
+        "/deploymentConfiguration",
+        json!({ "strategy": "CANARY" }),
+        "ROLLING only",
+    );
+    refuse(
+        "/loadBalancers/0/containerName",
+        json!("b"),
+        "The container b does not exist in the task definition.",
+    );
+    refuse(
+        "/loadBalancers/0/containerPort",
+        json!(81),
+        "The container api did not have a container port 81 defined.",
+    );
+    refuse(
+        "/loadBalancers/0/targetGroupArn",
+        json!(spare),
+        "does not have an associated load balancer.",
+    );
+    refuse(
+        "/loadBalancers/0/targetGroupArn",
+        json!("arn:absent"),
+        "does not exist",
+    );
+}
+
+#[test]
+fn update_keeps_what_it_omits_and_clears_what_is_empty() {
+    let mut world = World::furnished();
+    let before = world.deploy("good", 1);
+    let after = world.update(json!({
+        "healthCheckGracePeriodSeconds": 30,
+        "deploymentConfiguration": { "minimumHealthyPercent": 50, "deploymentCircuitBreaker": { "enable": true } },
+    }));
+    assert_eq!(
+        after["deployments"].as_array().unwrap().len(),
+        1,
+        "no new deployment"
+    );
+    assert_eq!(after["healthCheckGracePeriodSeconds"], 30);
+    let configuration = &after["deploymentConfiguration"];
+    assert_eq!(configuration["minimumHealthyPercent"], 50);
+    assert_eq!(configuration["maximumPercent"], 200);
+    assert_eq!(
+        configuration["deploymentCircuitBreaker"]["rollback"], true,
+        "omitted keeps"
+    );
+    assert_eq!(after["loadBalancers"], before["loadBalancers"]);
+    let same = world.update(json!({ "taskDefinition": before["taskDefinition"] }));
+    assert_eq!(
+        same["deployments"].as_array().unwrap().len(),
+        1,
+        "the same definition is no change"
+    );
+
+    let cleared = world.update(json!({ "loadBalancers": [] }));
+    assert_eq!(cleared["loadBalancers"], json!([]));
+    assert_eq!(cleared["deployments"].as_array().unwrap().len(), 2);
+    world.until(Duration::from_secs(600), "completion", World::completed);
+    assert!(world.routes[0].targets.is_empty());
+    let refused = world.ecs_error(
+        "UpdateService",
+        json!({ "cluster": "main", "service": "api", "launchType": "EC2" }),
+    );
+    assert!(
+        refused
+            .1
+            .starts_with("Unknown parameter in input: \"launchType\""),
+        "{}",
+        refused.1
+    );
+}
+
+#[test]
+fn what_is_missing_is_a_failure_in_a_good_reply() {
+    let mut world = World::furnished();
+    let reply = world.ecs(
+        "DescribeServices",
+        json!({ "cluster": "main", "services": ["absent"] }),
+    );
+    let arn = "arn:aws:ecs:eu-central-1:123456789012:service/main/absent";
+    assert_eq!(
+        reply,
+        json!({ "services": [], "failures": [{ "arn": arn, "reason": "MISSING" }] })
+    );
+    let reply = world.ecs(
+        "DescribeClusters",
+        json!({ "clusters": ["main", "absent"] }),
+    );
+    assert_eq!(reply["clusters"].as_array().unwrap().len(), 1);
+    assert_eq!(reply["failures"][0]["reason"], "MISSING");
+    let eleven: Vec<String> = (0..11).map(|n| n.to_string()).collect();
+    assert_eq!(
+        world
+            .ecs_error(
+                "DescribeServices",
+                json!({ "cluster": "main", "services": eleven })
+            )
+            .0,
+        "InvalidParameterException"
+    );
+    let gone = world.ecs_error(
+        "DescribeServices",
+        json!({ "cluster": "absent", "services": ["api"] }),
+    );
+    assert_eq!(
+        gone,
+        (
+            "ClusterNotFoundException".to_owned(),
+            "Cluster not found.".to_owned()
+        )
+    );
+    let gone = world.ecs_error(
+        "DeleteService",
+        json!({ "cluster": "main", "service": "absent" }),
+    );
+    assert_eq!(gone, ("ServiceNotFoundException".to_owned(), String::new()));
+    let gone = world.ecs_error(
+        "UpdateService",
+        json!({ "cluster": "main", "service": "absent" }),
+    );
+    assert_eq!(
+        gone,
+        (
+            "ServiceNotFoundException".to_owned(),
+            "Service not found.".to_owned()
+        )
+    );
+}
+
+#[test]
+fn revisions_carry_resolved_values() {
+    let mut world = World::furnished();
+    world.deploy("good", 1);
+    let first = world.service()["currentServiceRevisions"][0]["arn"].clone();
+    let revision = world.ecs(
+        "DescribeServiceRevisions",
+        json!({ "serviceRevisionArns": [first] }),
+    )["serviceRevisions"][0]
+        .clone();
+    assert_eq!(revision["platformVersion"], "1.4.0");
+    assert!(
+        revision["containerImages"][0]["imageDigest"]
+            .as_str()
+            .unwrap()
+            .starts_with("sha256:")
+    );
+    assert!(revision.get("monitoring").is_none() && revision.get("serviceRegistries").is_none());
+    let twice = world.call(
+        Service::Ecs,
+        "DescribeServiceRevisions",
+        json!({ "serviceRevisionArns": [first, first] }),
+    );
+    assert_eq!(twice.unwrap_err().status, 500);
+    let prefix = first.as_str().unwrap().rsplit_once('/').unwrap().0;
+    let absent = json!({ "serviceRevisionArns": [format!("{prefix}/1")] });
+    assert_eq!(
+        world.ecs("DescribeServiceRevisions", absent)["failures"][0]["reason"],
+        "MISSING"
+    );
+
+    let mut bare = world.service_input("good", 0);
+    bare["serviceName"] = json!("bare");
+    bare["loadBalancers"] = json!([]);
+    let bare =
+        world.ecs("CreateService", bare)["service"]["currentServiceRevisions"][0]["arn"].clone();
+    let revision = world.ecs(
+        "DescribeServiceRevisions",
+        json!({ "serviceRevisionArns": [bare] }),
+    );
+    assert!(
+        revision["serviceRevisions"][0]
+            .get("loadBalancers")
+            .is_none()
+    );
+}
+
+#[test]
+fn tags_are_merged_removed_and_propagated() {
+    let mut world = World::furnished();
+    let mut input = world.service_input("good", 1);
+    input["tags"] = json!([{ "key": "team", "value": "shop" }]);
+    input["propagateTags"] = json!("SERVICE");
+    let arn = world.ecs("CreateService", input)["service"]["serviceArn"].clone();
+    world.ecs(
+        "TagResource",
+        json!({ "resourceArn": arn, "tags": [{ "key": "b", "value": "1" }] }),
+    );
+    world.until(Duration::from_secs(300), "completion", World::completed);
+    let task = world.tasks("RUNNING")[0]["taskArn"].clone();
+    let tasks = world.ecs(
+        "DescribeTasks",
+        json!({ "cluster": "main", "tasks": [task], "include": ["TAGS"] }),
+    );
+    assert_eq!(tasks["tasks"][0]["tags"].as_array().unwrap().len(), 2);
+    world.ecs(
+        "UntagResource",
+        json!({ "resourceArn": arn, "tagKeys": ["team"] }),
+    );
+    let tags = world.ecs("ListTagsForResource", json!({ "resourceArn": arn }));
+    assert_eq!(tags["tags"], json!([{ "key": "b", "value": "1" }]));
+    assert!(world.service().get("tags").is_none());
+    let refused = world.ecs_error(
+        "TagResource",
+        json!({ "resourceArn": arn, "tags": [{ "key": "aws:x", "value": "1" }] }),
+    );
+    assert_eq!(refused.0, "InvalidParameterException");
+}
+
+#[test]
+fn images_are_found_by_tag_and_digest() {
+    let mut world = World::furnished();
+    let details = world.ecr(
+        "DescribeImages",
+        json!({ "repositoryName": "api", "imageIds": [{ "imageTag": "good" }] }),
+    );
+    let digest = details["imageDetails"][0]["imageDigest"].clone();
+    let got = world.ecr("BatchGetImage", json!({ "repositoryName": "api", "imageIds": [{ "imageDigest": digest }, { "imageTag": "absent" }] }));
+    assert_eq!(got["images"].as_array().unwrap().len(), 1);
+    assert_eq!(got["failures"][0]["failureCode"], "ImageNotFound");
+    let absent = world.call(
+        Service::Ecr,
+        "DescribeImages",
+        json!({ "repositoryName": "api", "imageIds": [{ "imageTag": "absent" }] }),
+    );
+    assert_eq!(absent.unwrap_err().code, "ImageNotFoundException");
+    let absent = world.call(
+        Service::Ecr,
+        "DescribeImages",
+        json!({ "repositoryName": "absent" }),
+    );
+    assert_eq!(absent.unwrap_err().code, "RepositoryNotFoundException");
+    let junk = world.call(Service::Ecr, "PutImage", json!({ "repositoryName": "api", "imageTag": "x", "imageManifest": "{\"password\":\"hunter2\"}" }));
+    let junk = junk.unwrap_err();
+    assert_eq!(junk.code, "InvalidParameterException");
+    assert!(!junk.message.contains("hunter2"));
+    assert_eq!(
+        world.ecr("ListImages", json!({ "repositoryName": "api" }))["imageIds"]
+            .as_array()
+            .unwrap()
+            .len(),
+        5
+    );
+}
+
+#[test]
+fn groups_and_balancers_are_checked() {
+    let mut world = World::furnished();
+    let missing = world.call(
+        Service::Elbv2,
+        "DescribeTargetGroups",
+        json!({ "Names": ["absent"] }),
+    );
+    assert_eq!(missing.unwrap_err().code, "TargetGroupNotFound");
+    let group = world.group_arn();
+    let modified = world.elb(
+        "ModifyTargetGroup",
+        json!({ "TargetGroupArn": group, "HealthCheckIntervalSeconds": "10" }),
+    );
+    assert_eq!(
+        modified["TargetGroups"][0]["HealthCheckIntervalSeconds"],
+        10
+    );
+    assert_eq!(modified["TargetGroups"][0]["HealthCheckPath"], "/health");
+    let bad = world.call(
+        Service::Elbv2,
+        "ModifyTargetGroup",
+        json!({ "TargetGroupArn": group, "HealthCheckTimeoutSeconds": "10" }),
+    );
+    assert_eq!(bad.unwrap_err().code, "ValidationError");
+    let balancers = world.elb("DescribeLoadBalancers", json!({ "Names": ["lb"] }));
+    assert_eq!(
+        balancers["LoadBalancers"][0]["State"]["Code"],
+        "provisioning"
+    );
+    world.pass(Duration::from_secs(61));
+    let balancers = world.elb("DescribeLoadBalancers", json!({ "Names": ["lb"] }));
+    assert_eq!(balancers["LoadBalancers"][0]["State"]["Code"], "active");
+    let listeners = world.elb(
+        "DescribeListeners",
+        json!({ "LoadBalancerArn": balancers["LoadBalancers"][0]["LoadBalancerArn"] }),
+    );
+    assert_eq!(
+        listeners["Listeners"][0]["DefaultActions"][0]["TargetGroupArn"],
+        json!(group)
+    );
+}
+
+#[test]
+fn unknown_operations_and_malformed_inputs_are_errors_of_the_right_kind() {
+    let mut world = World::furnished();
+    let unknown = |service| match service {
+        Service::Ecs | Service::Logs | Service::Ecr => "UnknownOperationException",
+        Service::Elbv2 | Service::Sts => "InvalidAction",
+    };
+    for service in [
+        Service::Ecs,
+        Service::Elbv2,
+        Service::Logs,
+        Service::Ecr,
+        Service::Sts,
+    ] {
+        let error = world.call(service, "MakeCoffee", json!({})).unwrap_err();
+        assert_eq!(error.code, unknown(service));
+        assert_eq!(error.status, 400);
+    }
+    for input in [
+        json!([]),
+        json!("x"),
+        json!(1),
+        json!({ "cluster": 5, "services": "a" }),
+    ] {
+        assert_eq!(
+            world.ecs_error("DescribeServices", input).0,
+            "SerializationException"
+        );
+    }
+    assert!(is_write(Service::Ecs, "UpdateService") && !is_write(Service::Ecs, "ListTasks"));
+}
+
+#[test]
+fn a_describe_changes_nothing() {
+    let mut world = World::furnished();
+    world.deploy("good", 2);
+    let definition = world.register("better");
+    world.update(json!({ "taskDefinition": definition }));
+    world.pass(Duration::from_secs(12));
+    let first = world.service();
+    for _ in 0..3 {
+        world.now += Duration::from_secs(100);
+        assert_eq!(world.service(), first);
+    }
+}

@@ -1,0 +1,13 @@
+//! The model in virtual time: a small world answers its effects.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test says what went wrong by panicking"
+)]
+
+mod api;
+mod breaker;
+mod failures;
+mod logs;
+mod rollouts;
+mod world;

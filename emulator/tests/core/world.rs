@@ -1,0 +1,480 @@
+//! A world in virtual time: it answers the model's effects with events after fixed delays.
+//!
+//! An image's first argument says how its process behaves: `good`, `crashes`, `unhealthy` or `unstartable`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    time::Duration,
+};
+
+use emulator::core::{
+    ApiError, Call, Cloud, Effect, Event, LocalImage, ProbeResult, Route, Service, Settings,
+    TaskLaunch,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const ACCOUNT: &str = "123456789012";
+const REGION: &str = "eu-central-1";
+
+pub(crate) struct World {
+    pub(crate) cloud: Cloud,
+    pub(crate) now: Timestamp,
+    events: BTreeMap<(Timestamp, u64), Event>,
+    sequence: u64,
+    /// Started tasks and those of their containers that run.
+    pub(crate) processes: BTreeMap<String, (TaskLaunch, BTreeSet<String>)>,
+    pub(crate) routes: Vec<Route>,
+    /// The routes' targets must never be fewer than this.
+    pub(crate) floor: usize,
+    /// Every effect so far, in order.
+    pub(crate) effects: Vec<(Timestamp, Effect)>,
+    /// Addresses whose health checks fail although their image is good.
+    pub(crate) ill: BTreeSet<Ipv4Addr>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with_speed(1.0)
+    }
+
+    pub(crate) fn with_speed(speed: f64) -> Self {
+        let secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-AbCdEf";
+        Self {
+            cloud: Cloud::new(Settings {
+                account: ACCOUNT.to_owned(),
+                region: REGION.to_owned(),
+                speed,
+                seed: 7,
+                secrets: BTreeMap::from([(secret.to_owned(), "hunter2".to_owned())]),
+            }),
+            now: "2026-10-01T12:00:00Z".parse().unwrap(),
+            events: BTreeMap::new(),
+            sequence: 0,
+            processes: BTreeMap::new(),
+            routes: Vec::new(),
+            floor: 0,
+            effects: Vec::new(),
+            ill: BTreeSet::new(),
+        }
+    }
+
+    /// A call that may fail.
+    pub(crate) fn call(
+        &mut self,
+        service: Service,
+        operation: &str,
+        input: Value,
+    ) -> Result<Value, ApiError> {
+        let call = Call {
+            service,
+            operation: operation.to_owned(),
+            input,
+            caller: "AKIATEST".to_owned(),
+        };
+        let (reply, effects) = self.cloud.handle(&call, self.now);
+        self.carry_out(effects);
+        reply
+    }
+
+    pub(crate) fn ecs(&mut self, operation: &str, input: Value) -> Value {
+        self.call(Service::Ecs, operation, input).unwrap()
+    }
+
+    pub(crate) fn ecs_error(&mut self, operation: &str, input: Value) -> (String, String) {
+        let error = self.call(Service::Ecs, operation, input).unwrap_err();
+        (error.code.to_owned(), error.message)
+    }
+
+    pub(crate) fn elb(&mut self, operation: &str, input: Value) -> Value {
+        self.call(Service::Elbv2, operation, input).unwrap()
+    }
+
+    pub(crate) fn logs(&mut self, operation: &str, input: Value) -> Value {
+        self.call(Service::Logs, operation, input).unwrap()
+    }
+
+    pub(crate) fn ecr(&mut self, operation: &str, input: Value) -> Value {
+        self.call(Service::Ecr, operation, input).unwrap()
+    }
+
+    pub(crate) fn later(&mut self, delay: Duration, event: Event) {
+        self.sequence += 1;
+        self.events.insert((self.now + delay, self.sequence), event);
+    }
+
+    /// Lets time pass until the condition holds. Panics when it does not within the limit.
+    pub(crate) fn until(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        mut holds: impl FnMut(&mut Self) -> bool,
+    ) {
+        let end = self.now + limit;
+        while !holds(self) {
+            assert!(
+                self.step(end),
+                "{what} not within {limit:?}\n{}",
+                self.story()
+            );
+        }
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// The next thing that happens before the end.
+    fn step(&mut self, end: Timestamp) -> bool {
+        let event = self.events.keys().next().copied();
+        let wake = self.cloud.next_wake();
+        let next = event.map(|(at, _)| at).into_iter().chain(wake).min();
+        let Some(next) = next.filter(|next| *next <= end) else {
+            return false;
+        };
+        self.now = self.now.max(next);
+        let effects = match event {
+            Some(key) if key.0 <= self.now => {
+                let event = self.events.remove(&key).unwrap();
+                self.cloud.on_event(event, self.now)
+            }
+            _ => self.cloud.tick(self.now),
+        };
+        self.carry_out(effects);
+        true
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.effects.push((self.now, effect.clone()));
+            match effect {
+                Effect::StartTask(launch) => self.start(launch),
+                Effect::StopTask { task } => self.stop(&task),
+                Effect::Probe(probe) => {
+                    let result = self.probe(probe.address);
+                    let event = Event::ProbeFinished {
+                        id: probe.id,
+                        result,
+                    };
+                    self.later(Duration::from_millis(10), event);
+                }
+                Effect::Routes(routes) => {
+                    self.routes = routes;
+                    let served = self.served();
+                    assert!(served >= self.floor, "{served} targets\n{}", self.story());
+                }
+            }
+        }
+    }
+
+    /// Targets in the routes whose process runs.
+    pub(crate) fn served(&self) -> usize {
+        let up = |address| {
+            self.processes
+                .values()
+                .any(|(launch, up)| launch.address == address && !up.is_empty())
+        };
+        let targets = self.routes.iter().flat_map(|route| &route.targets);
+        targets.filter(|target| up(target.address)).count()
+    }
+
+    fn start(&mut self, launch: TaskLaunch) {
+        let task = launch.task.clone();
+        let behaviour = behaviour(&launch);
+        let names: BTreeSet<String> = launch.containers.iter().map(|c| c.name.clone()).collect();
+        let first = launch.containers[0].clone();
+        if behaviour == "unstartable" {
+            let reason = "CannotStartContainerError: exec format error".to_owned();
+            self.later(
+                Duration::from_millis(100),
+                Event::TaskFailedToStart { task, reason },
+            );
+            return;
+        }
+        self.processes.insert(task.clone(), (launch, names));
+        self.later(
+            Duration::from_millis(200),
+            Event::TaskStarted { task: task.clone() },
+        );
+        if let Some(log) = first.log {
+            let text = format!("{behaviour} says hello");
+            let lines = vec![(self.now, text)];
+            self.later(Duration::from_millis(250), Event::Output { log, lines });
+        }
+        if behaviour == "crashes" {
+            self.exit(&task, 1, Duration::from_millis(400));
+        }
+    }
+
+    fn stop(&mut self, task: &str) {
+        let address = self.processes[task].0.address;
+        let routed = self.routes.iter().flat_map(|route| &route.targets);
+        assert!(
+            routed.clone().all(|target| target.address != address),
+            "a task in rotation was told to stop\n{}",
+            self.story()
+        );
+        self.exit(task, 143, Duration::from_millis(500));
+    }
+
+    /// Ends every container of a task.
+    pub(crate) fn exit(&mut self, task: &str, exit_code: i32, delay: Duration) {
+        let names = std::mem::take(&mut self.processes.get_mut(task).unwrap().1);
+        for container in names {
+            let task = task.to_owned();
+            self.later(
+                delay,
+                Event::ContainerExited {
+                    task,
+                    container,
+                    exit_code,
+                },
+            );
+        }
+    }
+
+    fn probe(&self, address: Ipv4Addr) -> ProbeResult {
+        let process = self
+            .processes
+            .values()
+            .find(|(launch, up)| launch.address == address && !up.is_empty());
+        match process {
+            None => ProbeResult::Failed,
+            Some((launch, _))
+                if behaviour(launch) == "unhealthy" || self.ill.contains(&address) =>
+            {
+                ProbeResult::Status(503)
+            }
+            Some(_) => ProbeResult::Status(200),
+        }
+    }
+
+    // The static tiers.
+
+    /// A cluster, a balancer with a target group behind port 80, a log group, and images named after behaviours.
+    pub(crate) fn furnished() -> Self {
+        let mut world = Self::new();
+        world.furnish();
+        world
+    }
+
+    pub(crate) fn furnish(&mut self) {
+        self.ecs("CreateCluster", json!({ "clusterName": "main" }));
+        let balancer = self.elb(
+            "CreateLoadBalancer",
+            json!({ "Name": "lb", "Subnets": ["subnet-a", "subnet-b"] }),
+        );
+        let balancer = balancer["LoadBalancers"][0]["LoadBalancerArn"].clone();
+        let group = self.group("api");
+        self.elb(
+            "CreateListener",
+            json!({
+                "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": "80",
+                "DefaultActions": [{ "Type": "forward", "TargetGroupArn": group }],
+            }),
+        );
+        self.logs("CreateLogGroup", json!({ "logGroupName": "/ecs/api" }));
+        self.ecr("CreateRepository", json!({ "repositoryName": "api" }));
+        for behaviour in ["good", "better", "crashes", "unhealthy", "unstartable"] {
+            self.push(behaviour, behaviour);
+        }
+    }
+
+    pub(crate) fn group(&mut self, name: &str) -> String {
+        let group = self.elb(
+            "CreateTargetGroup",
+            json!({
+                "Name": name, "Protocol": "HTTP", "Port": "80", "VpcId": "vpc-1", "TargetType": "ip",
+                "HealthCheckPath": "/health", "HealthCheckIntervalSeconds": "5",
+                "HealthCheckTimeoutSeconds": "2", "HealthyThresholdCount": "2", "UnhealthyThresholdCount": "2",
+            }),
+        );
+        let arn = group["TargetGroups"][0]["TargetGroupArn"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let delay = json!([{ "Key": "deregistration_delay.timeout_seconds", "Value": "30" }]);
+        self.elb(
+            "ModifyTargetGroupAttributes",
+            json!({ "TargetGroupArn": arn, "Attributes": delay }),
+        );
+        arn
+    }
+
+    /// Pushes an image and returns its digest.
+    pub(crate) fn push(&mut self, tag: &str, behaviour: &str) -> String {
+        let manifest = LocalImage {
+            schema_version: 2,
+            media_type: LocalImage::MEDIA_TYPE.to_owned(),
+            executable: format!("sha256:{}", "ab".repeat(32)),
+            env: BTreeMap::new(),
+            args: vec![behaviour.to_owned()],
+        };
+        let manifest = serde_json::to_string(&manifest).unwrap();
+        let pushed = self.ecr(
+            "PutImage",
+            json!({ "repositoryName": "api", "imageTag": tag, "imageManifest": manifest }),
+        );
+        pushed["image"]["imageId"]["imageDigest"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Registers a definition of family `api` that runs a tag, and returns its ARN.
+    pub(crate) fn register(&mut self, tag: &str) -> String {
+        let reply = self.ecs("RegisterTaskDefinition", definition(tag));
+        reply["taskDefinition"]["taskDefinitionArn"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub(crate) fn group_arn(&mut self) -> String {
+        let groups = self.elb("DescribeTargetGroups", json!({ "Names": ["api"] }));
+        groups["TargetGroups"][0]["TargetGroupArn"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Creates service `api` behind the balancer, and waits until it has completed.
+    pub(crate) fn deploy(&mut self, tag: &str, desired: u32) -> Value {
+        let input = self.service_input(tag, desired);
+        self.ecs("CreateService", input);
+        self.until(Duration::from_secs(300), "first deployment", |world| {
+            world.completed()
+        });
+        self.service()
+    }
+
+    pub(crate) fn service_input(&mut self, tag: &str, desired: u32) -> Value {
+        let definition = self.register(tag);
+        json!({
+            "cluster": "main", "serviceName": "api", "taskDefinition": definition,
+            "desiredCount": desired, "launchType": "FARGATE",
+            "networkConfiguration": { "awsvpcConfiguration": { "subnets": ["subnet-a", "subnet-b"], "securityGroups": ["sg-1"] } },
+            "loadBalancers": [{ "targetGroupArn": self.group_arn(), "containerName": "api", "containerPort": 80 }],
+            "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": true } },
+        })
+    }
+
+    pub(crate) fn update(&mut self, mut input: Value) -> Value {
+        input["cluster"] = json!("main");
+        input["service"] = json!("api");
+        self.ecs("UpdateService", input)["service"].clone()
+    }
+
+    pub(crate) fn service(&mut self) -> Value {
+        let reply = self.ecs(
+            "DescribeServices",
+            json!({ "cluster": "main", "services": ["api"] }),
+        );
+        reply["services"][0].clone()
+    }
+
+    pub(crate) fn completed(&mut self) -> bool {
+        let service = self.service();
+        let deployments = service["deployments"].as_array().unwrap();
+        deployments.len() == 1 && deployments[0]["rolloutState"] == "COMPLETED"
+    }
+
+    /// The service's events, oldest first, with the ids of tasks and deployments left out.
+    pub(crate) fn messages(&mut self) -> Vec<String> {
+        let service = self.service();
+        let events = service["events"].as_array().unwrap();
+        let texts = events
+            .iter()
+            .rev()
+            .map(|event| event["message"].as_str().unwrap().to_owned());
+        texts.map(|text| without_ids(&text)).collect()
+    }
+
+    pub(crate) fn tasks(&mut self, desired: &str) -> Vec<Value> {
+        let arns = self.ecs(
+            "ListTasks",
+            json!({ "cluster": "main", "desiredStatus": desired }),
+        )["taskArns"]
+            .clone();
+        if arns.as_array().unwrap().is_empty() {
+            return Vec::new();
+        }
+        let tasks = self.ecs("DescribeTasks", json!({ "cluster": "main", "tasks": arns }));
+        tasks["tasks"].as_array().unwrap().clone()
+    }
+
+    pub(crate) fn service_deployments(&mut self) -> Vec<Value> {
+        let list = self.ecs(
+            "ListServiceDeployments",
+            json!({ "cluster": "main", "service": "api" }),
+        );
+        let arns: Vec<Value> = list["serviceDeployments"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|d| d["serviceDeploymentArn"].clone())
+            .collect();
+        let reply = self.ecs(
+            "DescribeServiceDeployments",
+            json!({ "serviceDeploymentArns": arns }),
+        );
+        reply["serviceDeployments"].as_array().unwrap().clone()
+    }
+
+    pub(crate) fn target_states(&mut self) -> Vec<String> {
+        let group = self.group_arn();
+        let health = self.elb("DescribeTargetHealth", json!({ "TargetGroupArn": group }));
+        let targets = health["TargetHealthDescriptions"].as_array().unwrap();
+        targets
+            .iter()
+            .map(|target| target["TargetHealth"]["State"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// For a failed assertion.
+    fn story(&mut self) -> String {
+        let service = self.service();
+        format!("at {}\n{service:#}\n{:?}", self.now, self.routes)
+    }
+}
+
+pub(crate) fn definition(tag: &str) -> Value {
+    json!({
+        "family": "api", "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+        "requiresCompatibilities": ["FARGATE"],
+        "executionRoleArn": "arn:aws:iam::123456789012:role/execution",
+        "containerDefinitions": [{
+            "name": "api",
+            "image": format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/api:{tag}"),
+            "portMappings": [{ "containerPort": 80, "name": "http" }],
+            "environment": [{ "name": "RUST_LOG", "value": "info" }],
+            "logConfiguration": { "logDriver": "awslogs", "options": {
+                "awslogs-group": "/ecs/api", "awslogs-region": REGION, "awslogs-stream-prefix": "api",
+            } },
+        }],
+    })
+}
+
+fn behaviour(launch: &TaskLaunch) -> String {
+    launch.containers[0].image.args[0].clone()
+}
+
+fn without_ids(text: &str) -> String {
+    let words = text.split(' ').map(|word| {
+        let bare = word.trim_end_matches([')', '.', ',']);
+        let tail = &word[bare.len()..];
+        if bare.len() == 32 && bare.chars().all(|c| c.is_ascii_hexdigit()) {
+            format!("ID{tail}")
+        } else if bare.starts_with("ecs-svc/") {
+            format!("ecs-svc/N{tail}")
+        } else if bare.starts_with("arn:aws:elasticloadbalancing:") {
+            format!("ARN{tail}")
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
