@@ -6,7 +6,7 @@ use super::{
     Manifest,
     diagnostic::{Place, Report},
     fargate, names,
-    yaml::{Kind, Node},
+    node::{Kind, Node},
 };
 
 /// The blocks as written, to say where something is wrong.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Manifest,
-    yaml::{Kind, Node},
+    node::{Kind, Node},
 };
 
 /// The digest of one rendered document.

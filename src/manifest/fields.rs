@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::{
+    convert,
     diagnostic::{Place, Report, quoted},
-    duration, ecs,
-    yaml::{Entry, Kind, Node, Scalar},
+    duration,
+    node::{Entry, Kind, Node, Scalar},
 };
 
 /// A mapping of the envelope being read. [`Fields::finish`] reports every field that was not asked for.
@@ -152,7 +153,7 @@ impl<'n> Field<'n> {
         report: &mut Report<'_>,
     ) -> Option<u32> {
         let scalar = self.scalar("a whole number", report)?;
-        let number = ecs::integer(&scalar.text).and_then(|number| u32::try_from(number).ok());
+        let number = convert::integer(&scalar.text).and_then(|number| u32::try_from(number).ok());
         let number = number.filter(|number| bounds.contains(number));
         if number.is_none() {
             let what = format!("a whole number from {} to {}", bounds.start(), bounds.end());

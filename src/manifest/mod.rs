@@ -9,6 +9,7 @@
 //! clocks, tasks or logs: the same text gives the same manifests and the same messages.
 
 mod checks;
+mod convert;
 mod decode;
 mod diagnostic;
 mod digest;
@@ -17,10 +18,13 @@ mod ecs;
 mod fargate;
 mod fields;
 mod names;
+mod node;
 mod parse;
+mod parts;
 mod picture;
 mod read;
 mod references;
+mod resolve;
 mod set;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::{
     Diagnostic, Manifest, References,
     decode::{self, Context, Decoded},
     diagnostic::Report,
-    references::{self, Spent},
+    resolve::{self, Spent},
     yaml,
 };
 
@@ -70,7 +70,7 @@ pub(super) fn parse(file: &str, text: &str, references: &References, options: Op
         .map(|document| decode::document(document, &mut context, &mut report))
         .collect();
     if let Some(first) = first {
-        references::note_unresolved(&context.spent, first, &mut report);
+        resolve::note_unresolved(&context.spent, first, &mut report);
     }
     let (mut manifests, mut named) = (Vec::new(), Vec::new());
     match report.has_errors() {

@@ -1,0 +1,383 @@
+//! Puts in what references stand for. What cannot be put in is reported, at the reference's own place.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    diagnostic::{Place, Report, Severity, nearest, quoted},
+    node::{Entry, Kind, Node, Scalar},
+    references::{Output, References},
+};
+
+/// How `${image}` and `$${` are taken in a part of the manifest.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
+    /// `spec.image` itself, which cannot refer to itself.
+    Image,
+    /// `spec.taskDefinition`: a template. The image's references and `$${` stay, and are replaced when it is rendered.
+    Template {
+        /// Whether there is a `spec.image`.
+        has_image: bool,
+    },
+    /// Everything else: only the tag is known.
+    Text {
+        /// `spec.image.tag`.
+        tag: Option<&'a str>,
+    },
+}
+
+/// What resolving one file has cost so far.
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    /// References left as they are because Terraform's outputs are not known.
+    left: usize,
+    /// Bytes put in place of references.
+    bytes: usize,
+}
+
+/// The most that references may add to a file: a short name may stand for a long value, many times over.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Replaces every reference below a node.
+pub(super) fn resolve(
+    node: &mut Node,
+    scope: Scope<'_>,
+    references: &References,
+    spent: &mut Spent,
+    report: &mut Report<'_>,
+) {
+    match &mut node.kind {
+        Kind::List(items) => items
+            .iter_mut()
+            .for_each(|item| resolve(item, scope, references, spent, report)),
+        Kind::Map(entries) => entries
+            .iter_mut()
+            .for_each(|Entry { value, .. }| resolve(value, scope, references, spent, report)),
+        Kind::Unresolved(_) => {}
+        Kind::Scalar(scalar) if !scalar.text.contains("${") => {}
+        Kind::Scalar(scalar) => {
+            let mut resolver = Resolver {
+                scope,
+                references,
+                report,
+                place: node.place,
+                seen: BTreeMap::new(),
+                spent,
+            };
+            node.kind = resolver.scalar(scalar);
+        }
+    }
+}
+
+struct Resolver<'s, 'r, 't> {
+    scope: Scope<'s>,
+    references: &'s References,
+    report: &'r mut Report<'t>,
+    place: Place,
+    /// How often each reference came up in this scalar, to find its own place.
+    seen: BTreeMap<String, usize>,
+    spent: &'r mut Spent,
+}
+
+/// What one reference stands for.
+enum Meaning {
+    Value(Value),
+    /// Kept as it is, for the template.
+    Kept(String),
+    /// Not known here.
+    Unresolved(String),
+    /// Wrong, and reported.
+    Wrong,
+}
+
+impl Resolver<'_, '_, '_> {
+    fn scalar(&mut self, scalar: &Scalar) -> Kind {
+        let written = scalar.text.clone();
+        if let Some(name) = whole(&written) {
+            return match self.meaning(name) {
+                Meaning::Value(value) => {
+                    let template = matches!(self.scope, Scope::Template { .. });
+                    from_json(value, self.place, &written, template)
+                }
+                Meaning::Kept(text) => text_of(text, written),
+                Meaning::Unresolved(text) => Kind::Unresolved(text),
+                // Whatever was meant, what depends on it must not complain as well.
+                Meaning::Wrong => Kind::Unresolved(written),
+            };
+        }
+        let template = matches!(self.scope, Scope::Template { .. });
+        let mut text = String::with_capacity(written.len());
+        let mut rest = written.as_str();
+        let mut unknown = false;
+        while let Some((before, after)) = rest.split_once("${") {
+            if let Some(before) = before.strip_suffix('$') {
+                text.push_str(before);
+                text.push_str(if template { "$${" } else { "${" });
+                rest = after;
+                continue;
+            }
+            text.push_str(before);
+            let Some((name, after)) = after.split_once('}') else {
+                self.report
+                    .error(self.place, "a reference is not closed: `${` without `}`")
+                    .help("write `$${` for a literal `${`");
+                return Kind::Unresolved(written);
+            };
+            rest = after;
+            match self.meaning(name.trim()) {
+                Meaning::Value(value) => match plain(&value) {
+                    Some(value) if template => text.push_str(&value.replace("${", "$${")),
+                    Some(value) => text.push_str(&value),
+                    None => self.not_text(name.trim()),
+                },
+                Meaning::Kept(kept) => text.push_str(&kept),
+                Meaning::Unresolved(kept) => {
+                    unknown = true;
+                    text.push_str(&kept);
+                }
+                Meaning::Wrong => unknown = true,
+            }
+        }
+        text.push_str(rest);
+        match unknown {
+            true => Kind::Unresolved(text),
+            false => text_of(text, written),
+        }
+    }
+
+    fn meaning(&mut self, name: &str) -> Meaning {
+        *self.seen.entry(name.to_owned()).or_default() += 1;
+        match name.split_once('.') {
+            Some(("terraform", output)) => self.terraform(name, output),
+            Some(("env", variable)) => match self.references.env.get(variable) {
+                Some(value) => self.value(&Value::String(value.clone()), name),
+                None => {
+                    let known = self.references.env.keys().map(String::as_str);
+                    self.unknown(name, "no such environment variable", "env", known)
+                }
+            },
+            None if name == "image" => self.image(),
+            Some(("image", "tag")) => self.image_tag(),
+            _ => {
+                let place = self.place_of(name);
+                self.report
+                    .error(place, format!("unknown reference {}", reference(name)))
+                    .label("there are ${terraform.NAME}, ${env.NAME}, ${image} and ${image.tag}")
+                    .help("write `$${` for a literal `${`");
+                Meaning::Wrong
+            }
+        }
+    }
+
+    fn terraform(&mut self, name: &str, output: &str) -> Meaning {
+        let Some(outputs) = &self.references.terraform else {
+            self.spent.left += 1;
+            return Meaning::Unresolved(format!("${{{name}}}"));
+        };
+        match outputs.get(output) {
+            Some(Output {
+                sensitive: true, ..
+            }) => {
+                let place = self.place_of(name);
+                self.report
+                    .error(place, format!("{} is a sensitive Terraform output", reference(name)))
+                    .help("a manifest names a secret by its ARN: refer to an output that holds the ARN");
+                Meaning::Wrong
+            }
+            Some(Output { value, .. }) => self.value(value, name),
+            None => {
+                let known = outputs.keys().map(String::as_str);
+                self.unknown(name, "no such Terraform output", "terraform", known)
+            }
+        }
+    }
+
+    fn value(&mut self, value: &Value, name: &str) -> Meaning {
+        if self.spent.bytes > MAX_BYTES {
+            return Meaning::Wrong;
+        }
+        self.spent.bytes += value.to_string().len();
+        if self.spent.bytes > MAX_BYTES {
+            let place = self.place_of(name);
+            self.report
+                .error(
+                    place,
+                    format!("references add more than {MAX_BYTES} bytes to this file"),
+                )
+                .help("split the file");
+            return Meaning::Wrong;
+        }
+        Meaning::Value(value.clone())
+    }
+
+    fn image(&mut self) -> Meaning {
+        let (message, help) = match self.scope {
+            Scope::Template { has_image: true } => return Meaning::Kept("${image}".to_owned()),
+            Scope::Template { has_image: false } => NO_IMAGE,
+            Scope::Image => OF_ITSELF,
+            Scope::Text { .. } => (
+                "`${image}` is known only within spec.taskDefinition",
+                "elsewhere there is `${image.tag}`",
+            ),
+        };
+        self.wrong("image", message, help)
+    }
+
+    fn image_tag(&mut self) -> Meaning {
+        let (message, help) = match self.scope {
+            Scope::Template { has_image: true } => {
+                return Meaning::Kept("${image.tag}".to_owned());
+            }
+            Scope::Text { tag: Some(tag) } => return Meaning::Value(Value::String(tag.to_owned())),
+            Scope::Template { has_image: false } | Scope::Text { tag: None } => NO_IMAGE,
+            Scope::Image => OF_ITSELF,
+        };
+        self.wrong("image.tag", message, help)
+    }
+
+    fn wrong(&mut self, name: &str, message: &str, help: &str) -> Meaning {
+        let place = self.place_of(name);
+        self.report.error(place, message).help(help);
+        Meaning::Wrong
+    }
+
+    fn not_text(&mut self, name: &str) {
+        let place = self.place_of(name);
+        self.report
+            .error(
+                place,
+                format!("{} is not one value that text can contain", reference(name)),
+            )
+            .help("let the reference be the whole value");
+    }
+
+    fn unknown<'k>(
+        &mut self,
+        name: &str,
+        why: &str,
+        space: &str,
+        known: impl Iterator<Item = &'k str>,
+    ) -> Meaning {
+        let place = self.place_of(name);
+        let word = name.split_once('.').map_or(name, |(_, word)| word);
+        let near = (!self.report.is_full())
+            .then(|| nearest(word, known))
+            .flatten();
+        let note = self
+            .report
+            .error(place, format!("unknown reference {}", reference(name)))
+            .label(why.to_owned());
+        if let Some(near) = near {
+            note.help(format!("did you mean `${{{space}.{near}}}`?"));
+        }
+        Meaning::Wrong
+    }
+
+    /// The reference's own place, where it can be found in the source as it stands; the scalar's otherwise.
+    fn place_of(&self, name: &str) -> Place {
+        if self.report.is_full() {
+            return self.place;
+        }
+        let source = self.report.source(self.place);
+        let nth = self.seen.get(name).map_or(0, |count| count - 1);
+        let needle = format!("${{{name}}}");
+        let found = source.match_indices(&needle).nth(nth);
+        let Some((before, after)) = found.and_then(|(at, _)| source.split_at_checked(at)) else {
+            return self.place;
+        };
+        debug_assert!(after.starts_with(&needle), "found above");
+        let skipped = before.chars().count();
+        let lines = before.matches('\n').count();
+        let in_line = before.rsplit('\n').next().unwrap_or(before).chars().count();
+        let start = self.place.start + skipped;
+        Place {
+            line: self.place.line + lines,
+            column: if lines == 0 {
+                self.place.column + in_line
+            } else {
+                in_line + 1
+            },
+            start,
+            end: start + needle.chars().count(),
+        }
+    }
+}
+
+const NO_IMAGE: (&str, &str) = (
+    "`${image}` is used and there is no spec.image",
+    "add spec.image with a repository and a tag",
+);
+const OF_ITSELF: (&str, &str) = (
+    "spec.image cannot refer to itself",
+    "write the repository and the tag out",
+);
+
+fn reference(name: &str) -> String {
+    quoted(&format!("${{{name}}}"))
+}
+
+/// The name, where the text is one reference and nothing else.
+fn whole(text: &str) -> Option<&str> {
+    let name = text.trim().strip_prefix("${")?.strip_suffix('}')?;
+    (!name.contains(['{', '}'])).then(|| name.trim())
+}
+
+/// A value as text can contain it.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn text_of(text: String, written: String) -> Kind {
+    Kind::Scalar(Scalar {
+        text,
+        plain: false,
+        written: Some(written),
+    })
+}
+
+/// A value from outside as a node that stands where its reference stands.
+fn from_json(value: Value, place: Place, written: &str, template: bool) -> Kind {
+    let node = |value| Node {
+        place,
+        kind: from_json(value, place, written, template),
+    };
+    match value {
+        Value::Array(items) => Kind::List(items.into_iter().map(node).collect()),
+        Value::Object(fields) => Kind::Map(
+            fields
+                .into_iter()
+                .map(|(key, value)| Entry {
+                    key,
+                    at: place,
+                    value: node(value),
+                })
+                .collect(),
+        ),
+        Value::String(text) if template => text_of(text.replace("${", "$${"), written.to_owned()),
+        Value::String(text) => text_of(text, written.to_owned()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Kind::Scalar(Scalar {
+            text: plain(&value).unwrap_or_default(),
+            plain: true,
+            written: Some(written.to_owned()),
+        }),
+    }
+}
+
+/// Notes, once a file, that references were left as they are.
+pub(super) fn note_unresolved(spent: &Spent, place: Place, report: &mut Report<'_>) {
+    let left = spent.left;
+    if left > 0 {
+        let what = if left == 1 { "reference" } else { "references" };
+        let were = if left == 1 { "was" } else { "were" };
+        let message = format!("{left} {what} to Terraform outputs {were} not checked");
+        report
+            .add(Severity::Note, place, message)
+            .help("give the outputs with --terraform-outputs FILE (`terraform output -json`)");
+    }
+}
