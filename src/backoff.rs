@@ -21,7 +21,9 @@ mod tests {
 
     #[test]
     fn doubles_up_to_the_cap_and_never_overflows() {
-        let longest: Vec<_> = [0, 1, 2, 3, 6, 7, 8, 40, u32::MAX].map(|n| delay(n, 1.0).as_secs()).into();
+        let longest: Vec<_> = [0, 1, 2, 3, 6, 7, 8, 40, u32::MAX]
+            .map(|n| delay(n, 1.0).as_secs())
+            .into();
         assert_eq!(longest, [1, 1, 2, 4, 32, 60, 60, 60, 60]);
     }
 

@@ -33,14 +33,25 @@ impl Desired {
         let (cluster, name) = manifest.key();
         let mut service = manifest.service.clone();
         if !manifest.labels.is_empty() {
-            service.entry("propagateTags").or_insert_with(|| json!("SERVICE"));
+            service
+                .entry("propagateTags")
+                .or_insert_with(|| json!("SERVICE"));
         }
         let (definition, image_digest) = match image {
             Image::NotUsed => (Some(manifest.task_definition.clone()), None),
-            Image::Resolved { reference, digest } => (Some(manifest.task_definition_with(reference)), digest.clone()),
+            Image::Resolved { reference, digest } => (
+                Some(manifest.task_definition_with(reference)),
+                digest.clone(),
+            ),
             Image::Missing { .. } => (None, None),
         };
-        Self { owner: format!("{owner}/{cluster}/{name}"), service, definition, image_digest, manifest }
+        Self {
+            owner: format!("{owner}/{cluster}/{name}"),
+            service,
+            definition,
+            image_digest,
+            manifest,
+        }
     }
 
     /// The normal form of the service.

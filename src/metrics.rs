@@ -2,8 +2,8 @@
 //! outcomes exist at 0 from the start, so that the first one is not missed.
 
 use prometheus::{
-    GaugeVec, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, CounterVec, Histogram, HistogramOpts, Opts, Registry,
-    TextEncoder,
+    CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// Every metric of the daemon.
@@ -67,39 +67,152 @@ impl Metrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
         let metrics = Self {
-            reconcile: add(&registry, IntCounterVec::new(Opts::new("evenkeel_reconcile_total", "Passes by result."), &["result"])?)?,
-            reconcile_duration: add(&registry, Histogram::with_opts(
-                HistogramOpts::new("evenkeel_reconcile_duration_seconds", "How long a pass takes.").buckets(seconds.clone()))?)?,
-            queue_depth: add(&registry, IntGauge::new("evenkeel_workqueue_depth", "Services that wait for a pass.")?)?,
-            longest_running: add(&registry, prometheus::Gauge::new(
-                "evenkeel_workqueue_longest_running_seconds", "How long the longest pass has been running.")?)?,
-            leader: add(&registry, IntGauge::new("evenkeel_leader", "Whether this daemon acts.")?)?,
-            phase: add(&registry, IntGaugeVec::new(
-                Opts::new("evenkeel_service_phase", "1 for the phase that a service is in."), &["cluster", "service", "phase"])?)?,
-            desired_tasks: add(&registry, IntGaugeVec::new(
-                Opts::new("evenkeel_service_desired_tasks", "Tasks that a service should run."), service)?)?,
-            running_tasks: add(&registry, IntGaugeVec::new(
-                Opts::new("evenkeel_service_running_tasks", "Tasks that run."), service)?)?,
-            healthy_targets: add(&registry, IntGaugeVec::new(
-                Opts::new("evenkeel_service_healthy_targets", "Targets that are healthy."), service)?)?,
-            last_success: add(&registry, GaugeVec::new(
-                Opts::new("evenkeel_service_last_success_timestamp_seconds", "When a service was last seen as it should be."), service)?)?,
-            drift: add(&registry, IntCounterVec::new(
-                Opts::new("evenkeel_drift_total", "Drift found, by kind."), &["cluster", "service", "kind"])?)?,
-            rollouts: add(&registry, IntCounterVec::new(
-                Opts::new("evenkeel_rollouts_total", "Rollouts ended, by outcome."), &["cluster", "service", "outcome"])?)?,
-            rollout_duration: add(&registry, HistogramVec::new(
-                HistogramOpts::new("evenkeel_rollout_duration_seconds", "How long rollouts took.").buckets(minutes), &["outcome"])?)?,
-            manifest_errors: add(&registry, IntGauge::new("evenkeel_manifest_errors", "Errors in the manifests at present.")?)?,
-            resync: add(&registry, prometheus::Gauge::new(
-                "evenkeel_resync_seconds", "How long one full turn over the fleet took.")?)?,
-            aws_requests: add(&registry, IntCounterVec::new(
-                Opts::new("evenkeel_aws_requests_total", "Calls to AWS."), &["service", "operation", "code"])?)?,
-            aws_duration: add(&registry, HistogramVec::new(
-                HistogramOpts::new("evenkeel_aws_request_duration_seconds", "How long calls to AWS take.").buckets(seconds),
-                &["service", "operation"])?)?,
-            budget_wait: add(&registry, CounterVec::new(
-                Opts::new("evenkeel_aws_budget_wait_seconds_total", "Time waited for the client-side budget."), &["bucket"])?)?,
+            reconcile: add(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("evenkeel_reconcile_total", "Passes by result."),
+                    &["result"],
+                )?,
+            )?,
+            reconcile_duration: add(
+                &registry,
+                Histogram::with_opts(
+                    HistogramOpts::new(
+                        "evenkeel_reconcile_duration_seconds",
+                        "How long a pass takes.",
+                    )
+                    .buckets(seconds.clone()),
+                )?,
+            )?,
+            queue_depth: add(
+                &registry,
+                IntGauge::new("evenkeel_workqueue_depth", "Services that wait for a pass.")?,
+            )?,
+            longest_running: add(
+                &registry,
+                prometheus::Gauge::new(
+                    "evenkeel_workqueue_longest_running_seconds",
+                    "How long the longest pass has been running.",
+                )?,
+            )?,
+            leader: add(
+                &registry,
+                IntGauge::new("evenkeel_leader", "Whether this daemon acts.")?,
+            )?,
+            phase: add(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "evenkeel_service_phase",
+                        "1 for the phase that a service is in.",
+                    ),
+                    &["cluster", "service", "phase"],
+                )?,
+            )?,
+            desired_tasks: add(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "evenkeel_service_desired_tasks",
+                        "Tasks that a service should run.",
+                    ),
+                    service,
+                )?,
+            )?,
+            running_tasks: add(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new("evenkeel_service_running_tasks", "Tasks that run."),
+                    service,
+                )?,
+            )?,
+            healthy_targets: add(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "evenkeel_service_healthy_targets",
+                        "Targets that are healthy.",
+                    ),
+                    service,
+                )?,
+            )?,
+            last_success: add(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "evenkeel_service_last_success_timestamp_seconds",
+                        "When a service was last seen as it should be.",
+                    ),
+                    service,
+                )?,
+            )?,
+            drift: add(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("evenkeel_drift_total", "Drift found, by kind."),
+                    &["cluster", "service", "kind"],
+                )?,
+            )?,
+            rollouts: add(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("evenkeel_rollouts_total", "Rollouts ended, by outcome."),
+                    &["cluster", "service", "outcome"],
+                )?,
+            )?,
+            rollout_duration: add(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "evenkeel_rollout_duration_seconds",
+                        "How long rollouts took.",
+                    )
+                    .buckets(minutes),
+                    &["outcome"],
+                )?,
+            )?,
+            manifest_errors: add(
+                &registry,
+                IntGauge::new(
+                    "evenkeel_manifest_errors",
+                    "Errors in the manifests at present.",
+                )?,
+            )?,
+            resync: add(
+                &registry,
+                prometheus::Gauge::new(
+                    "evenkeel_resync_seconds",
+                    "How long one full turn over the fleet took.",
+                )?,
+            )?,
+            aws_requests: add(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("evenkeel_aws_requests_total", "Calls to AWS."),
+                    &["service", "operation", "code"],
+                )?,
+            )?,
+            aws_duration: add(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "evenkeel_aws_request_duration_seconds",
+                        "How long calls to AWS take.",
+                    )
+                    .buckets(seconds),
+                    &["service", "operation"],
+                )?,
+            )?,
+            budget_wait: add(
+                &registry,
+                CounterVec::new(
+                    Opts::new(
+                        "evenkeel_aws_budget_wait_seconds_total",
+                        "Time waited for the client-side budget.",
+                    ),
+                    &["bucket"],
+                )?,
+            )?,
             registry,
         };
         for result in ["success", "error", "requeue"] {
@@ -120,7 +233,10 @@ impl Metrics {
     }
 }
 
-fn add<T: prometheus::core::Collector + Clone + 'static>(registry: &Registry, metric: T) -> Result<T, prometheus::Error> {
+fn add<T: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    metric: T,
+) -> Result<T, prometheus::Error> {
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }

@@ -61,7 +61,10 @@ pub async fn pass(
 ) -> Passed {
     // Look (calls AWS).
     let seen = match described {
-        Ok(service) => aws.observe(manifest, owner, service, aws_time, &mut carried.memory).await,
+        Ok(service) => {
+            aws.observe(manifest, owner, service, aws_time, &mut carried.memory)
+                .await
+        }
         Err(error) => Err(error),
     };
     let seen = match seen {
@@ -69,7 +72,11 @@ pub async fn pass(
         Err(error) => return failed_to_look(manifest, &error, aws_time, carried),
     };
     // Decide (pure).
-    let plan = plan::plan(&seen.desired, &seen.observed, carried.memory.not_taken(&manifest.digest));
+    let plan = plan::plan(
+        &seen.desired,
+        &seen.observed,
+        carried.memory.not_taken(&manifest.digest),
+    );
     // Act (calls AWS).
     let done = carry_out(aws, &seen, &plan, &mut carried.memory, |_| {}).await;
     // Tell (pure).
@@ -118,13 +125,24 @@ pub async fn carry_out(
 
 async fn check_unchanged(aws: &Aws, seen: &Seen) -> Result<(), Stopped> {
     let manifest = &seen.desired.manifest;
-    let (mut described, _) = aws.describe_services(&manifest.cluster, std::slice::from_ref(&manifest.name)).await;
+    let (mut described, _) = aws
+        .describe_services(&manifest.cluster, std::slice::from_ref(&manifest.name))
+        .await;
     let now = described.remove(&manifest.name).transpose()?.flatten();
     let basis = |service: Option<&LiveService>| service.map(LiveService::basis);
-    if basis(now.as_ref()) == basis(seen.observed.service.as_ref()) { Ok(()) } else { Err(Stopped::Changed) }
+    if basis(now.as_ref()) == basis(seen.observed.service.as_ref()) {
+        Ok(())
+    } else {
+        Err(Stopped::Changed)
+    }
 }
 
-fn failed_to_look(manifest: &Manifest, error: &AwsError, now: Timestamp, carried: &mut Carried) -> Passed {
+fn failed_to_look(
+    manifest: &Manifest,
+    error: &AwsError,
+    now: Timestamp,
+    carried: &mut Carried,
+) -> Passed {
     let previous = carried.status.take();
     let status = status::unknown(manifest.key(), error.to_string(), previous.as_ref(), now);
     let mut events = Vec::new();
@@ -132,43 +150,80 @@ fn failed_to_look(manifest: &Manifest, error: &AwsError, now: Timestamp, carried
         events.push(event(&status, now, Kind::Error, status.message.clone()));
     }
     carried.status = Some(status);
-    Passed { events, ended: Vec::new(), next: Next::Backoff }
+    Passed {
+        events,
+        ended: Vec::new(),
+        next: Next::Backoff,
+    }
 }
 
 fn tell(seen: &Seen, plan: &Plan, done: Result<(), Stopped>, carried: &mut Carried) -> Passed {
     let now = seen.observed.aws_time;
     let previous = carried.status.take();
     carried.progress = Progress::follow(carried.progress.take(), &seen.observed);
-    let mut status =
-        status::status(&seen.desired, &seen.observed, plan, carried.progress.as_ref(), previous.as_ref());
+    let mut status = status::status(
+        &seen.desired,
+        &seen.observed,
+        plan,
+        carried.progress.as_ref(),
+        previous.as_ref(),
+    );
     let mut events = Vec::new();
     let mut ended = Vec::new();
-    if previous.as_ref().is_some_and(|previous| previous.phase == Phase::Unknown) {
-        events.push(event(&status, now, Kind::Recovered, "AWS answers again".to_owned()));
+    if previous
+        .as_ref()
+        .is_some_and(|previous| previous.phase == Phase::Unknown)
+    {
+        events.push(event(
+            &status,
+            now,
+            Kind::Recovered,
+            "AWS answers again".to_owned(),
+        ));
     }
-    follow(seen, &status, now, &mut carried.following, &mut events, &mut ended);
+    follow(
+        seen,
+        &status,
+        now,
+        &mut carried.following,
+        &mut events,
+        &mut ended,
+    );
     let next = match done {
         Ok(()) => {
             tell_changes(plan, &status, previous.as_ref(), now, &mut events);
-            if plan.steps.is_empty() && status.phase != Phase::Progressing { Next::Resync } else { Next::Follow }
+            if plan.steps.is_empty() && status.phase != Phase::Progressing {
+                Next::Resync
+            } else {
+                Next::Follow
+            }
         }
         Err(Stopped::Changed) => Next::Again,
         Err(Stopped::Failed(error)) => {
             let message = error.to_string();
-            if previous.as_ref().is_none_or(|previous| previous.message != message) {
+            if previous
+                .as_ref()
+                .is_none_or(|previous| previous.message != message)
+            {
                 events.push(event(&status, now, Kind::Error, message.clone()));
             }
             match error.class {
                 Class::Denied | Class::Invalid | Class::NotFound => {
                     status = status::write_failed(status, message, previous.as_ref());
                 }
-                Class::Throttled | Class::Transient | Class::Unreachable => status.message = message,
+                Class::Throttled | Class::Transient | Class::Unreachable => {
+                    status.message = message
+                }
             }
             Next::Backoff
         }
     };
     carried.status = Some(status);
-    Passed { events, ended, next }
+    Passed {
+        events,
+        ended,
+        next,
+    }
 }
 
 /// Follows a rollout by its deployment's id: a rollback also ends in a steady state, under another id.
@@ -180,9 +235,13 @@ fn follow(
     events: &mut Vec<Event>,
     ended: &mut Vec<(&'static str, f64)>,
 ) {
-    let Some(service) = &seen.observed.service else { return };
+    let Some(service) = &seen.observed.service else {
+        return;
+    };
     let deployments = service.deployments();
-    let Some(primary) = deployments.first() else { return };
+    let Some(primary) = deployments.first() else {
+        return;
+    };
     if let Some((id, since)) = following.clone() {
         let seconds = now.duration_since(since).as_secs_f64();
         let followed = deployments.iter().find(|deployment| deployment.id == id);
@@ -194,13 +253,26 @@ fn follow(
                 events.push(event(status, now, Kind::RolloutCompleted, message));
                 *following = None;
             }
-            state if state == Some(RolloutState::Failed) || service.is_rolling_back() || !status.held.is_empty() => {
+            state
+                if state == Some(RolloutState::Failed)
+                    || service.is_rolling_back()
+                    || !status.held.is_empty() =>
+            {
                 ended.push(("rolled_back", seconds));
                 let reason = status.held.first().map_or_else(
-                    || followed.map(|deployment| deployment.reason.clone()).unwrap_or_default(),
+                    || {
+                        followed
+                            .map(|deployment| deployment.reason.clone())
+                            .unwrap_or_default()
+                    },
                     |held| held.reason.clone(),
                 );
-                events.push(event(status, now, Kind::RolledBack, format!("{id} failed: {reason}")));
+                events.push(event(
+                    status,
+                    now,
+                    Kind::RolledBack,
+                    format!("{id} failed: {reason}"),
+                ));
                 *following = None;
             }
             _ if !is_primary => *following = None,
@@ -210,7 +282,10 @@ fn follow(
     let is_new = primary.rollout == RolloutState::InProgress && !service.is_rolling_back();
     if is_new && following.is_none() && status.held.is_empty() {
         *following = Some((primary.id.clone(), primary.created_at.unwrap_or(now)));
-        let message = format!("{}: {} tasks are to be replaced", primary.id, primary.desired);
+        let message = format!(
+            "{}: {} tasks are to be replaced",
+            primary.id, primary.desired
+        );
         events.push(event(status, now, Kind::RolloutStarted, message));
     }
 }
@@ -223,28 +298,72 @@ fn tell_changes(
     events: &mut Vec<Event>,
 ) {
     let was_told = previous.is_some_and(|previous| previous.drift == plan.differences);
-    let paths = || plan.differences.iter().map(|d| d.path.as_str()).collect::<Vec<_>>().join(", ");
-    let writes = plan.steps.iter().any(|step| step.operation != plan::Write::TagResource);
+    let paths = || {
+        plan.differences
+            .iter()
+            .map(|d| d.path.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let writes = plan
+        .steps
+        .iter()
+        .any(|step| step.operation != plan::Write::TagResource);
     match plan.cause {
         Some(Cause::Create) if writes => {
-            events.push(event(status, now, Kind::Created, format!("{} was created", status.name)));
+            events.push(event(
+                status,
+                now,
+                Kind::Created,
+                format!("{} was created", status.name),
+            ));
         }
         Some(Cause::Edit) if writes => {
-            events.push(changed(status, now, Kind::Applied, format!("the manifest was edited: {}", paths()), plan));
+            events.push(changed(
+                status,
+                now,
+                Kind::Applied,
+                format!("the manifest was edited: {}", paths()),
+                plan,
+            ));
         }
         Some(Cause::Drift) if writes => {
-            events.push(changed(status, now, Kind::Drift, format!("drifted and repaired: {}", paths()), plan));
+            events.push(changed(
+                status,
+                now,
+                Kind::Drift,
+                format!("drifted and repaired: {}", paths()),
+                plan,
+            ));
         }
         Some(Cause::Drift) if !was_told => {
-            events.push(changed(status, now, Kind::Drift, format!("drifted: {}", paths()), plan));
+            events.push(changed(
+                status,
+                now,
+                Kind::Drift,
+                format!("drifted: {}", paths()),
+                plan,
+            ));
         }
         Some(Cause::Create | Cause::Edit | Cause::Drift) | None => {}
     }
-    let entered = previous.is_none_or(|previous| previous.phase != status.phase || previous.message != status.message);
+    let entered = previous.is_none_or(|previous| {
+        previous.phase != status.phase || previous.message != status.message
+    });
     match status.phase {
-        Phase::Held if entered => events.push(event(status, now, Kind::Held, status.message.clone())),
-        Phase::Degraded if entered => events.push(event(status, now, Kind::Blocked, status.message.clone())),
-        _ => {}
+        Phase::Held if entered => {
+            events.push(event(status, now, Kind::Held, status.message.clone()))
+        }
+        Phase::Degraded if entered => {
+            events.push(event(status, now, Kind::Blocked, status.message.clone()))
+        }
+        Phase::Synced
+        | Phase::Progressing
+        | Phase::Degraded
+        | Phase::Held
+        | Phase::Suspended
+        | Phase::Orphaned
+        | Phase::Unknown => {}
     }
 }
 
@@ -259,6 +378,15 @@ fn event(status: &ServiceStatus, time: Timestamp, kind: Kind, message: String) -
     }
 }
 
-fn changed(status: &ServiceStatus, time: Timestamp, kind: Kind, message: String, plan: &Plan) -> Event {
-    Event { changes: plan.differences.clone(), ..event(status, time, kind, message) }
+fn changed(
+    status: &ServiceStatus,
+    time: Timestamp,
+    kind: Kind,
+    message: String,
+    plan: &Plan,
+) -> Event {
+    Event {
+        changes: plan.differences.clone(),
+        ..event(status, time, kind, message)
+    }
 }

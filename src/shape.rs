@@ -7,11 +7,20 @@ use serde_json::Value;
 use crate::document::Document;
 
 /// The generated table of RegisterTaskDefinition's and CreateService's inputs.
-static TABLE: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("manifest/ecs_fields.json")).unwrap_or_default());
+static TABLE: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("manifest/ecs_fields.json")).unwrap_or_default()
+});
 
 /// Members of CreateService's input that say which service is meant rather than what it should be.
-const IDENTITY: &[&str] = &["cluster", "serviceName", "taskDefinition", "desiredCount", "tags", "clientToken", "role"];
+const IDENTITY: &[&str] = &[
+    "cluster",
+    "serviceName",
+    "taskDefinition",
+    "desiredCount",
+    "tags",
+    "clientToken",
+    "role",
+];
 
 /// The part of a live service that CreateService could have written.
 ///
@@ -46,9 +55,15 @@ fn structure(name: &str, live: &Document) -> Document {
 }
 
 fn of_kind(kind: &Value, live: &Value) -> Value {
-    match (kind.get("structure").and_then(Value::as_str), kind.get("list"), live) {
+    match (
+        kind.get("structure").and_then(Value::as_str),
+        kind.get("list"),
+        live,
+    ) {
         (Some(name), _, Value::Object(members)) => Value::Object(structure(name, members)),
-        (_, Some(item), Value::Array(items)) => items.iter().map(|live| of_kind(item, live)).collect(),
+        (_, Some(item), Value::Array(items)) => {
+            items.iter().map(|live| of_kind(item, live)).collect()
+        }
         _ => live.clone(),
     }
 }
@@ -69,7 +84,10 @@ mod tests {
             "family": "f",
             "containerDefinitions": [{"name": "api", "environment": [{"name": "A", "value": "1"}]}],
         });
-        assert_eq!(Value::Object(of_definition(live.as_object().unwrap())), known);
+        assert_eq!(
+            Value::Object(of_definition(live.as_object().unwrap())),
+            known
+        );
     }
 
     #[test]
@@ -78,7 +96,8 @@ mod tests {
             "serviceName": "api", "launchType": "FARGATE", "events": [],
             "deployments": [{"status": "PRIMARY", "serviceConnectConfiguration": {"enabled": true}}],
         });
-        let known = json!({"launchType": "FARGATE", "serviceConnectConfiguration": {"enabled": true}});
+        let known =
+            json!({"launchType": "FARGATE", "serviceConnectConfiguration": {"enabled": true}});
         assert_eq!(Value::Object(of_service(live.as_object().unwrap())), known);
     }
 }

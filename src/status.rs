@@ -125,7 +125,10 @@ pub struct TargetCounts {
 
 impl From<Targets> for TargetCounts {
     fn from(targets: Targets) -> Self {
-        Self { healthy: targets.healthy, total: targets.total }
+        Self {
+            healthy: targets.healthy,
+            total: targets.total,
+        }
     }
 }
 
@@ -184,11 +187,22 @@ impl Progress {
         let same = before.filter(|before| before.deployment == primary.id);
         Some(match same {
             Some(before) if primary.running <= before.running => before,
-            Some(_) => Self { deployment: primary.id, running: primary.running, at: observed.aws_time },
+            Some(_) => Self {
+                deployment: primary.id,
+                running: primary.running,
+                at: observed.aws_time,
+            },
             // First seen, maybe after a restart: ECS knows when it last changed.
             None => {
-                let at = primary.updated_at.or(primary.created_at).unwrap_or(observed.aws_time);
-                Self { deployment: primary.id, running: primary.running, at }
+                let at = primary
+                    .updated_at
+                    .or(primary.created_at)
+                    .unwrap_or(observed.aws_time);
+                Self {
+                    deployment: primary.id,
+                    running: primary.running,
+                    at,
+                }
             }
         })
     }
@@ -204,7 +218,8 @@ pub fn status(
 ) -> ServiceStatus {
     let (cluster, name) = desired.manifest.key();
     let service = observed.service.as_ref();
-    let rollout = service.and_then(|service| rollout(service, progress, desired.manifest.rollout.timeout));
+    let rollout =
+        service.and_then(|service| rollout(service, progress, desired.manifest.rollout.timeout));
     let (phase, message) = judge(desired, observed, plan, rollout.as_ref());
     ServiceStatus {
         name,
@@ -222,10 +237,22 @@ pub fn status(
 }
 
 /// The status when AWS could not be asked: what was known before, and why it may no longer be so.
-pub fn unknown(key: (String, String), why: String, previous: Option<&ServiceStatus>, now: Timestamp) -> ServiceStatus {
+pub fn unknown(
+    key: (String, String),
+    why: String,
+    previous: Option<&ServiceStatus>,
+    now: Timestamp,
+) -> ServiceStatus {
     let (cluster, name) = key;
-    let before = previous.cloned().unwrap_or_else(|| nothing_known(name, cluster, now));
-    ServiceStatus { phase: Phase::Unknown, message: why, since: since(previous, Phase::Unknown, now), ..before }
+    let before = previous
+        .cloned()
+        .unwrap_or_else(|| nothing_known(name, cluster, now));
+    ServiceStatus {
+        phase: Phase::Unknown,
+        message: why,
+        since: since(previous, Phase::Unknown, now),
+        ..before
+    }
 }
 
 /// The status of a service whose manifest is gone.
@@ -240,9 +267,18 @@ pub fn orphaned(previous: &ServiceStatus, now: Timestamp) -> ServiceStatus {
 }
 
 /// The status when a write failed and will fail again until a person does something.
-pub fn write_failed(status: ServiceStatus, why: String, previous: Option<&ServiceStatus>) -> ServiceStatus {
+pub fn write_failed(
+    status: ServiceStatus,
+    why: String,
+    previous: Option<&ServiceStatus>,
+) -> ServiceStatus {
     let now = status.since;
-    ServiceStatus { phase: Phase::Degraded, message: why, since: since(previous, Phase::Degraded, now), ..status }
+    ServiceStatus {
+        phase: Phase::Degraded,
+        message: why,
+        since: since(previous, Phase::Degraded, now),
+        ..status
+    }
 }
 
 fn nothing_known(name: String, cluster: String, now: Timestamp) -> ServiceStatus {
@@ -262,13 +298,26 @@ fn nothing_known(name: String, cluster: String, now: Timestamp) -> ServiceStatus
 }
 
 fn since(previous: Option<&ServiceStatus>, phase: Phase, now: Timestamp) -> Timestamp {
-    previous.filter(|previous| previous.phase == phase).map_or(now, |previous| previous.since)
+    previous
+        .filter(|previous| previous.phase == phase)
+        .map_or(now, |previous| previous.since)
 }
 
 /// The phase, and the sentence for it. The first that applies, worst first.
-fn judge(desired: &Desired, observed: &Observed, plan: &Plan, rollout: Option<&Rollout>) -> (Phase, String) {
+fn judge(
+    desired: &Desired,
+    observed: &Observed,
+    plan: &Plan,
+    rollout: Option<&Rollout>,
+) -> (Phase, String) {
     if let Some(Blocked::Suspended(_)) = plan.blocked.first() {
-        return (Phase::Suspended, plan.blocked.first().map(ToString::to_string).unwrap_or_default());
+        return (
+            Phase::Suspended,
+            plan.blocked
+                .first()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        );
     }
     let rolling_back = rollout.is_some_and(|rollout| rollout.rolling_back);
     if let Some(hold) = &plan.hold {
@@ -280,12 +329,16 @@ fn judge(desired: &Desired, observed: &Observed, plan: &Plan, rollout: Option<&R
         };
         return (Phase::Held, format!("{what} {verb}: {}", hold.reason));
     }
-    if let Some(overdue) = rollout.filter(|rollout| rollout.deadline.is_some_and(|at| at <= observed.aws_time)) {
+    if let Some(overdue) =
+        rollout.filter(|rollout| rollout.deadline.is_some_and(|at| at <= observed.aws_time))
+    {
         let timeout = desired.manifest.rollout.timeout;
         let message = format!(
             "{} has made no progress for {}: {} of {} new tasks running; it is left as it is",
-            overdue.deployment, SignedDuration::try_from(timeout).map_or_else(|_| String::new(), |d| format!("{d:#}")),
-            overdue.running, overdue.desired,
+            overdue.deployment,
+            SignedDuration::try_from(timeout).map_or_else(|_| String::new(), |d| format!("{d:#}")),
+            overdue.running,
+            overdue.desired,
         );
         return (Phase::Held, message);
     }
@@ -308,16 +361,31 @@ fn is_stalled(observed: &Observed) -> bool {
 }
 
 fn rollout_message(rollout: &Rollout, observed: &Observed) -> String {
-    let verb = if rollout.rolling_back { "rolling back, " } else { "" };
-    let failed = if rollout.failed > 0 { format!(", {} failed in a row", rollout.failed) } else { String::new() };
+    let verb = if rollout.rolling_back {
+        "rolling back, "
+    } else {
+        ""
+    };
+    let failed = if rollout.failed > 0 {
+        format!(", {} failed in a row", rollout.failed)
+    } else {
+        String::new()
+    };
     let targets = observed.targets.map_or_else(String::new, |targets| {
         format!(", {} of {} targets healthy", targets.healthy, targets.total)
     });
-    format!("{verb}{} of {} new tasks running{failed}{targets}", rollout.running, rollout.desired)
+    format!(
+        "{verb}{} of {} new tasks running{failed}{targets}",
+        rollout.running, rollout.desired
+    )
 }
 
 fn steps_message(plan: &Plan) -> String {
-    let paths: Vec<_> = plan.differences.iter().map(|difference| difference.path.as_str()).collect();
+    let paths: Vec<_> = plan
+        .differences
+        .iter()
+        .map(|difference| difference.path.as_str())
+        .collect();
     match plan.cause {
         Some(Cause::Create) => "the service is being created".to_owned(),
         Some(Cause::Edit) => format!("applying {}", paths.join(", ")),
@@ -327,10 +395,12 @@ fn steps_message(plan: &Plan) -> String {
 }
 
 fn health(desired: &Desired, observed: &Observed) -> (Phase, String) {
-    let Some(service) = &observed.service else { return (Phase::Progressing, String::new()) };
+    let Some(service) = &observed.service else {
+        return (Phase::Progressing, String::new());
+    };
     let (running, wanted) = (service.running_count(), service.desired_count());
     if let (Some(health), Some(targets)) = (&desired.manifest.target_health, observed.targets)
-        && targets.healthy < health.minimum_healthy
+        && targets.healthy < health.minimum_healthy.min(wanted)
     {
         let message = format!(
             "{} of {} targets healthy, {} wanted",
@@ -339,19 +409,28 @@ fn health(desired: &Desired, observed: &Observed) -> (Phase, String) {
         return (Phase::Degraded, message);
     }
     if running < wanted {
-        return (Phase::Progressing, format!("{running} of {wanted} tasks running"));
+        return (
+            Phase::Progressing,
+            format!("{running} of {wanted} tasks running"),
+        );
     }
     (Phase::Synced, String::new())
 }
 
-fn rollout(service: &LiveService, progress: Option<&Progress>, timeout: Duration) -> Option<Rollout> {
+fn rollout(
+    service: &LiveService,
+    progress: Option<&Progress>,
+    timeout: Duration,
+) -> Option<Rollout> {
     let deployments = service.deployments();
     let (primary, others) = deployments.split_first()?;
     if primary.rollout != RolloutState::InProgress {
         return None;
     }
     let is_all_running = primary.desired > 0 && primary.running >= primary.desired;
-    let deadline = progress.filter(|_| !is_all_running).and_then(|progress| progress.at.checked_add(timeout).ok());
+    let deadline = progress
+        .filter(|_| !is_all_running)
+        .and_then(|progress| progress.at.checked_add(timeout).ok());
     Some(Rollout {
         deployment: primary.id.clone(),
         rolling_back: service.is_rolling_back(),
@@ -366,17 +445,28 @@ fn rollout(service: &LiveService, progress: Option<&Progress>, timeout: Duration
 }
 
 fn tasks(service: &LiveService) -> Tasks {
-    Tasks { desired: service.desired_count(), running: service.running_count(), pending: service.pending_count() }
+    Tasks {
+        desired: service.desired_count(),
+        running: service.running_count(),
+        pending: service.pending_count(),
+    }
 }
 
 /// The image of the container that the manifest's image stands for; the first container's where there is none.
 fn image(desired: &Desired, observed: &Observed, plan: &Plan) -> Option<Image> {
     let live = observed.definition.as_ref()?;
-    let repository = desired.manifest.image.as_ref().map(|image| image.repository.as_str());
-    let images = document::objects(&live.document, "containerDefinitions").map(|c| document::text(c, "image"));
+    let repository = desired
+        .manifest
+        .image
+        .as_ref()
+        .map(|image| image.repository.as_str());
+    let images = document::objects(&live.document, "containerDefinitions")
+        .map(|c| document::text(c, "image"));
     let mut images = images.peekable();
     let first = *images.peek()?;
-    let reference = images.find(|image| repository.is_some_and(|r| image.starts_with(r))).unwrap_or(first);
+    let reference = images
+        .find(|image| repository.is_some_and(|r| image.starts_with(r)))
+        .unwrap_or(first);
     let (name, digest) = reference.split_once('@').unwrap_or((reference, ""));
     let (repository, written) = match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
@@ -385,9 +475,17 @@ fn image(desired: &Desired, observed: &Observed, plan: &Plan) -> Option<Image> {
     let definition_matches = !plan.differences.iter().any(Difference::is_in_definition);
     let tag = match &desired.manifest.image {
         Some(image) if definition_matches && desired.definition.is_some() => image.tag.clone(),
-        _ => live.tags.get(tags::IMAGE_TAG).cloned().unwrap_or_else(|| written.to_owned()),
+        _ => live
+            .tags
+            .get(tags::IMAGE_TAG)
+            .cloned()
+            .unwrap_or_else(|| written.to_owned()),
     };
-    Some(Image { repository: repository.to_owned(), tag, digest: digest.to_owned() })
+    Some(Image {
+        repository: repository.to_owned(),
+        tag,
+        digest: digest.to_owned(),
+    })
 }
 
 fn held(hold: &crate::plan::Hold) -> Held {

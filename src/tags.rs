@@ -20,5 +20,7 @@ pub const IMAGE_TAG: &str = "evenkeel:tag";
 
 /// ECS's form: a list of `{key, value}`.
 pub fn to_list(tags: &BTreeMap<String, String>) -> Value {
-    tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
+    tags.iter()
+        .map(|(key, value)| json!({"key": key, "value": value}))
+        .collect()
 }

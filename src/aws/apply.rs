@@ -32,8 +32,12 @@ impl Aws {
         match step.operation {
             Write::RegisterTaskDefinition => {
                 let answer = ecs!(self, operation, client.register_task_definition(), input)?;
-                let definition = answer.document.get("taskDefinition").and_then(Value::as_object);
-                let arn = definition.map(|definition| document::text(definition, "taskDefinitionArn"));
+                let definition = answer
+                    .document
+                    .get("taskDefinition")
+                    .and_then(Value::as_object);
+                let arn =
+                    definition.map(|definition| document::text(definition, "taskDefinitionArn"));
                 Ok(Applied::Registered(arn.unwrap_or_default().to_owned()))
             }
             Write::CreateService => {
@@ -45,29 +49,54 @@ impl Aws {
                 Ok(Applied::Service(service_of(&answer.document)))
             }
             Write::DeregisterTaskDefinition => {
-                ecs!(self, operation, client.deregister_task_definition(), input).map(|_| Applied::Done)
+                ecs!(self, operation, client.deregister_task_definition(), input)
+                    .map(|_| Applied::Done)
             }
-            Write::TagResource => ecs!(self, operation, client.tag_resource(), input).map(|_| Applied::Done),
-            Write::UntagResource => ecs!(self, operation, client.untag_resource(), input).map(|_| Applied::Done),
+            Write::TagResource => {
+                ecs!(self, operation, client.tag_resource(), input).map(|_| Applied::Done)
+            }
+            Write::UntagResource => {
+                ecs!(self, operation, client.untag_resource(), input).map(|_| Applied::Done)
+            }
             Write::CreateLogGroup | Write::PutRetentionPolicy | Write::DeleteRetentionPolicy => {
-                self.apply_to_logs(step.operation, operation, &input).await.map(|()| Applied::Done)
+                self.apply_to_logs(step.operation, operation, &input)
+                    .await
+                    .map(|()| Applied::Done)
             }
         }
     }
 
-    async fn apply_to_logs(&self, write: Write, operation: Operation, input: &Document) -> Result<(), AwsError> {
+    async fn apply_to_logs(
+        &self,
+        write: Write,
+        operation: Operation,
+        input: &Document,
+    ) -> Result<(), AwsError> {
         let client = &self.clients.logs_writes;
         let name = document::text(input, "logGroupName");
         match write {
             Write::CreateLogGroup => {
-                let tags = input.get("tags").and_then(Value::as_object).into_iter().flatten();
-                let tags = tags.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
-                let request = client.create_log_group().log_group_name(name).set_tags(Some(tags));
+                let tags = input
+                    .get("tags")
+                    .and_then(Value::as_object)
+                    .into_iter()
+                    .flatten();
+                let tags = tags
+                    .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                    .collect();
+                let request = client
+                    .create_log_group()
+                    .log_group_name(name)
+                    .set_tags(Some(tags));
                 self.call(operation, request.send()).await.map(|_| ())
             }
             Write::PutRetentionPolicy => {
-                let days = i32::try_from(document::count(input, "retentionInDays")).unwrap_or(i32::MAX);
-                let request = client.put_retention_policy().log_group_name(name).retention_in_days(days);
+                let days =
+                    i32::try_from(document::count(input, "retentionInDays")).unwrap_or(i32::MAX);
+                let request = client
+                    .put_retention_policy()
+                    .log_group_name(name)
+                    .retention_in_days(days);
                 self.call(operation, request.send()).await.map(|_| ())
             }
             Write::DeleteRetentionPolicy => {
@@ -95,5 +124,11 @@ fn with_registered(input: &Document, registered: Option<&str>) -> Document {
 }
 
 fn service_of(answer: &Document) -> LiveService {
-    LiveService(answer.get("service").and_then(Value::as_object).cloned().unwrap_or_default())
+    LiveService(
+        answer
+            .get("service")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default(),
+    )
 }

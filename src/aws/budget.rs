@@ -1,11 +1,7 @@
 //! Client-side rate limits, one token bucket per documented API bucket, so that Evenkeel never takes more than its
 //! share of an account's quota.
 
-use std::{
-    collections::BTreeMap,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use tokio::time::Instant;
 
@@ -62,9 +58,9 @@ impl Bucket {
     fn documented(self) -> (f64, f64) {
         match self {
             Self::TaskDefinitionModify => (20.0, 1.0),
-            Self::TaskDefinitionRead
-            | Self::ServiceDeployment
-            | Self::ServiceRevision => (50.0, 20.0),
+            Self::TaskDefinitionRead | Self::ServiceDeployment | Self::ServiceRevision => {
+                (50.0, 20.0)
+            }
             Self::ServiceModify => (50.0, 5.0),
             Self::ServiceRead | Self::ClusterResourceRead => (100.0, 20.0),
             Self::TagModify => (20.0, 10.0),
@@ -105,12 +101,22 @@ impl Budget {
     fn reserve(&self, bucket: Bucket, now: Instant) -> Duration {
         let (burst, refill) = bucket.documented();
         let (burst, refill) = ((burst * SHARE).max(1.0), refill * SHARE);
-        let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let state = buckets.entry(bucket).or_insert(State { tokens: burst, at: now });
+        let mut buckets = self
+            .buckets
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let state = buckets.entry(bucket).or_insert(State {
+            tokens: burst,
+            at: now,
+        });
         let elapsed = now.saturating_duration_since(state.at).as_secs_f64();
         state.tokens = (state.tokens + elapsed * refill).min(burst) - 1.0;
         state.at = now;
-        if state.tokens >= 0.0 { Duration::ZERO } else { Duration::from_secs_f64(-state.tokens / refill) }
+        if state.tokens >= 0.0 {
+            Duration::ZERO
+        } else {
+            Duration::from_secs_f64(-state.tokens / refill)
+        }
     }
 }
 

@@ -53,7 +53,11 @@ impl Clients {
 
     /// Clients from a configuration made elsewhere.
     pub fn new(config: &SdkConfig) -> Self {
-        let once = config.clone().into_builder().retry_config(RetryConfig::disabled()).build();
+        let once = config
+            .clone()
+            .into_builder()
+            .retry_config(RetryConfig::disabled())
+            .build();
         Self {
             ecs: aws_sdk_ecs::Client::new(config),
             ecs_writes: aws_sdk_ecs::Client::new(&once),

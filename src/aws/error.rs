@@ -50,31 +50,56 @@ impl AwsError {
                 let message = format!("{code}: {}", meta.message().unwrap_or("no message"));
                 (classify(&code, status), code, message)
             }
-            SdkError::TimeoutError(_) => (Class::Unreachable, "timeout".to_owned(), "no answer in time".to_owned()),
-            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-                (Class::Unreachable, "unreachable".to_owned(), format!("AWS cannot be reached: {}", innermost(error)))
-            }
-            SdkError::ResponseError(_) => {
-                (Class::Transient, "response".to_owned(), format!("not an answer of AWS: {}", innermost(error)))
-            }
+            SdkError::TimeoutError(_) => (
+                Class::Unreachable,
+                "timeout".to_owned(),
+                "no answer in time".to_owned(),
+            ),
+            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => (
+                Class::Unreachable,
+                "unreachable".to_owned(),
+                format!("AWS cannot be reached: {}", innermost(error)),
+            ),
+            SdkError::ResponseError(_) => (
+                Class::Transient,
+                "response".to_owned(),
+                format!("not an answer of AWS: {}", innermost(error)),
+            ),
             // Credentials and regions that cannot be found fail before anything is sent.
-            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
-                (Class::Denied, "not_sent".to_owned(), format!("the call could not be made: {}", innermost(error)))
-            }
+            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => (
+                Class::Denied,
+                "not_sent".to_owned(),
+                format!("the call could not be made: {}", innermost(error)),
+            ),
             _ => (Class::Transient, "unknown".to_owned(), innermost(error)),
         };
-        Self { operation, class, code, message }
+        Self {
+            operation,
+            class,
+            code,
+            message,
+        }
     }
 }
 
 fn classify(code: &str, status: u16) -> Class {
     match code {
-        "ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded" | "SlowDown" => {
-            Class::Throttled
+        "ThrottlingException"
+        | "Throttling"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "SlowDown" => Class::Throttled,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "UnrecognizedClientException"
+        | "ExpiredTokenException"
+        | "ExpiredToken"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch" => Class::Denied,
+        "UpdateInProgressException" | "ServiceUnavailable" | "OperationAbortedException" => {
+            Class::Transient
         }
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "UnrecognizedClientException"
-        | "ExpiredTokenException" | "ExpiredToken" | "InvalidClientTokenId" | "SignatureDoesNotMatch" => Class::Denied,
-        "UpdateInProgressException" | "ServiceUnavailable" | "OperationAbortedException" => Class::Transient,
         _ if status >= 500 => Class::Transient,
         _ if code.contains("NotFound") => Class::NotFound,
         _ => Class::Invalid,
@@ -92,11 +117,15 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
 fn help(class: Class, code: &str) -> impl fmt::Display {
     match (class, code) {
         (Class::Denied, "ExpiredTokenException" | "ExpiredToken") => "; renew the credentials",
-        (Class::Denied, "not_sent") => "; set a region and credentials (AWS_REGION, AWS_PROFILE or a task role)",
+        (Class::Denied, "not_sent") => {
+            "; set a region and credentials (AWS_REGION, AWS_PROFILE or a task role)"
+        }
         (Class::Denied, _) => "; check the role's policy and the credentials",
         (Class::Unreachable, _) => "; check the network and AWS_ENDPOINT_URL",
         (Class::Throttled, _) => "; it is tried again, more slowly",
-        (Class::NotFound, "ClusterNotFoundException") => "; create the cluster or correct spec.cluster",
+        (Class::NotFound, "ClusterNotFoundException") => {
+            "; create the cluster or correct spec.cluster"
+        }
         (Class::NotFound, "TargetGroupNotFound") => {
             "; create the target group or correct spec.service.loadBalancers[].targetGroupArn"
         }

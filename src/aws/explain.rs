@@ -21,34 +21,59 @@ impl Aws {
         deployment: &PastDeployment,
     ) -> Result<Option<TaskFailure>, AwsError> {
         let filter = json!({"cluster": manifest.cluster, "serviceName": manifest.name, "desiredStatus": "STOPPED"});
-        let listed = ecs!(self, Operation::LIST_TASKS, self.clients.ecs.list_tasks(), object(filter))?;
+        let listed = ecs!(
+            self,
+            Operation::LIST_TASKS,
+            self.clients.ecs.list_tasks(),
+            object(filter)
+        )?;
         let arns: Vec<_> = document::texts(&listed.document, "taskArns").collect();
         if arns.is_empty() {
             return Ok(None);
         }
         let input = object(json!({"cluster": manifest.cluster, "tasks": arns}));
-        let described = ecs!(self, Operation::DESCRIBE_TASKS, self.clients.ecs.describe_tasks(), input)?;
+        let described = ecs!(
+            self,
+            Operation::DESCRIBE_TASKS,
+            self.clients.ecs.describe_tasks(),
+            input
+        )?;
         // A service revision's ARN ends in the digits of the deployment that its tasks name in `startedBy`.
         let revision = document::text(&deployment.revision, "serviceRevisionArn");
         let started_by = format!("ecs-svc/{}", document::short_name(revision));
         let last = document::objects(&described.document, "tasks")
             .filter(|task| document::text(task, "startedBy") == started_by)
-            .max_by_key(|task| document::time(task, "stoppedAt").or(document::time(task, "stoppingAt")));
+            .max_by_key(|task| {
+                document::time(task, "stoppedAt").or(document::time(task, "stoppingAt"))
+            });
         match last {
-            Some(task) => self.task_failure(task, deployment.definition.as_ref()).await.map(Some),
+            Some(task) => self
+                .task_failure(task, deployment.definition.as_ref())
+                .await
+                .map(Some),
             None => Ok(None),
         }
     }
 
-    async fn task_failure(&self, task: &Document, definition: Option<&Revision>) -> Result<TaskFailure, AwsError> {
+    async fn task_failure(
+        &self,
+        task: &Document,
+        definition: Option<&Revision>,
+    ) -> Result<TaskFailure, AwsError> {
         let id = document::short_name(document::text(task, "taskArn"));
         let exit_code = |container: &Document| {
-            container.get("exitCode").and_then(Value::as_i64).and_then(|code| i32::try_from(code).ok())
+            container
+                .get("exitCode")
+                .and_then(Value::as_i64)
+                .and_then(|code| i32::try_from(code).ok())
         };
-        let exited = document::objects(task, "containers").find(|container| exit_code(container).is_some());
+        let exited =
+            document::objects(task, "containers").find(|container| exit_code(container).is_some());
         let container = exited.map(|container| document::text(container, "name").to_owned());
         let log = match (&container, definition) {
-            (Some(container), Some(definition)) => self.last_lines(definition, container, id).await?,
+            (Some(container), Some(definition)) => {
+                self.last_lines(definition, container, id).await?
+            }
             _ => Vec::new(),
         };
         Ok(TaskFailure {
@@ -61,12 +86,27 @@ impl Aws {
     }
 
     /// The awslogs driver's stream on Fargate is `PREFIX/CONTAINER/TASK` (API_LogConfiguration).
-    async fn last_lines(&self, definition: &Revision, container: &str, task: &str) -> Result<Vec<String>, AwsError> {
+    async fn last_lines(
+        &self,
+        definition: &Revision,
+        container: &str,
+        task: &str,
+    ) -> Result<Vec<String>, AwsError> {
         let options = document::objects(&definition.document, "containerDefinitions")
             .find(|candidate| document::text(candidate, "name") == container)
-            .and_then(|candidate| candidate.get("logConfiguration")?.get("options")?.as_object());
-        let Some(options) = options else { return Ok(Vec::new()) };
-        let stream = format!("{}/{container}/{task}", document::text(options, "awslogs-stream-prefix"));
+            .and_then(|candidate| {
+                candidate
+                    .get("logConfiguration")?
+                    .get("options")?
+                    .as_object()
+            });
+        let Some(options) = options else {
+            return Ok(Vec::new());
+        };
+        let stream = format!(
+            "{}/{container}/{task}",
+            document::text(options, "awslogs-stream-prefix")
+        );
         let request = self
             .clients
             .logs
@@ -75,7 +115,11 @@ impl Aws {
             .log_stream_name(stream)
             .limit(LOG_LINES);
         match self.call(Operation::GET_LOG_EVENTS, request.send()).await {
-            Ok(page) => Ok(page.events().iter().filter_map(|event| event.message().map(str::to_owned)).collect()),
+            Ok(page) => Ok(page
+                .events()
+                .iter()
+                .filter_map(|event| event.message().map(str::to_owned))
+                .collect()),
             // A task that never ran has no stream.
             Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),

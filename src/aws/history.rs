@@ -25,8 +25,14 @@ pub(super) struct Past {
 
 impl Aws {
     /// The newest deployments, newest first.
-    pub(super) async fn history(&self, manifest: &Manifest, past: &mut Past) -> Result<Vec<PastDeployment>, AwsError> {
-        let input = object(json!({"cluster": manifest.cluster, "service": manifest.name, "maxResults": LOOKED_AT}));
+    pub(super) async fn history(
+        &self,
+        manifest: &Manifest,
+        past: &mut Past,
+    ) -> Result<Vec<PastDeployment>, AwsError> {
+        let input = object(
+            json!({"cluster": manifest.cluster, "service": manifest.name, "maxResults": LOOKED_AT}),
+        );
         let request = self.clients.ecs.list_service_deployments();
         let listed = ecs!(self, Operation::LIST_SERVICE_DEPLOYMENTS, request, input)?;
         let arns: Vec<_> = document::objects(&listed.document, "serviceDeployments")
@@ -37,8 +43,15 @@ impl Aws {
         }
         let input = object(json!({"serviceDeploymentArns": arns}));
         let request = self.clients.ecs.describe_service_deployments();
-        let described = ecs!(self, Operation::DESCRIBE_SERVICE_DEPLOYMENTS, request, input)?;
-        let deployments: Vec<_> = document::objects(&described.document, "serviceDeployments").cloned().collect();
+        let described = ecs!(
+            self,
+            Operation::DESCRIBE_SERVICE_DEPLOYMENTS,
+            request,
+            input
+        )?;
+        let deployments: Vec<_> = document::objects(&described.document, "serviceDeployments")
+            .cloned()
+            .collect();
         self.learn_revisions(&deployments, past).await?;
 
         let mut history = Vec::new();
@@ -46,13 +59,20 @@ impl Aws {
             history.push(self.past_deployment(&deployment, past).await?);
         }
         history.sort_by_key(|deployment| std::cmp::Reverse(deployment.created_at));
-        if let Some(newest) = history.iter_mut().find(|deployment| deployment.outcome == Outcome::Failed) {
+        if let Some(newest) = history
+            .iter_mut()
+            .find(|deployment| deployment.outcome == Outcome::Failed)
+        {
             newest.failure = self.failure(manifest, newest, past).await?;
         }
         Ok(history)
     }
 
-    async fn learn_revisions(&self, deployments: &[Document], past: &mut Past) -> Result<(), AwsError> {
+    async fn learn_revisions(
+        &self,
+        deployments: &[Document],
+        past: &mut Past,
+    ) -> Result<(), AwsError> {
         let mut unknown: Vec<_> = deployments
             .iter()
             .map(target_revision)
@@ -67,21 +87,38 @@ impl Aws {
         let input = object(json!({"serviceRevisionArns": unknown}));
         let request = self.clients.ecs.describe_service_revisions();
         let described = ecs!(self, Operation::DESCRIBE_SERVICE_REVISIONS, request, input)?;
-        past.revisions.retain(|arn, _| deployments.iter().any(|deployment| target_revision(deployment) == arn));
+        past.revisions.retain(|arn, _| {
+            deployments
+                .iter()
+                .any(|deployment| target_revision(deployment) == arn)
+        });
         for revision in document::objects(&described.document, "serviceRevisions") {
-            past.revisions.insert(document::text(revision, "serviceRevisionArn").to_owned(), revision.clone());
+            past.revisions.insert(
+                document::text(revision, "serviceRevisionArn").to_owned(),
+                revision.clone(),
+            );
         }
         Ok(())
     }
 
-    async fn past_deployment(&self, deployment: &Document, past: &Past) -> Result<PastDeployment, AwsError> {
-        let revision = past.revisions.get(target_revision(deployment)).cloned().unwrap_or_default();
+    async fn past_deployment(
+        &self,
+        deployment: &Document,
+        past: &Past,
+    ) -> Result<PastDeployment, AwsError> {
+        let revision = past
+            .revisions
+            .get(target_revision(deployment))
+            .cloned()
+            .unwrap_or_default();
         let definition = match document::text(&revision, "taskDefinition") {
             "" => None,
             arn => match self.describe_definition(arn).await {
                 Ok(definition) => Some(definition),
                 // It has been deleted since.
-                Err(error) if error.class == Class::Invalid || error.class == Class::NotFound => None,
+                Err(error) if error.class == Class::Invalid || error.class == Class::NotFound => {
+                    None
+                }
                 Err(error) => return Err(error),
             },
         };
@@ -90,7 +127,8 @@ impl Aws {
             outcome: outcome(deployment),
             reason: document::text(deployment, "statusReason").to_owned(),
             created_at: document::time(deployment, "createdAt"),
-            finished_at: document::time(deployment, "finishedAt").or(document::time(deployment, "updatedAt")),
+            finished_at: document::time(deployment, "finishedAt")
+                .or(document::time(deployment, "updatedAt")),
             revision,
             definition,
             failure: None,
@@ -110,24 +148,34 @@ impl Aws {
         if let Some(failure) = &failure {
             // Only the newest is ever asked for.
             past.failures.clear();
-            past.failures.insert(deployment.arn.clone(), failure.clone());
+            past.failures
+                .insert(deployment.arn.clone(), failure.clone());
         }
         Ok(failure)
     }
 }
 
 fn target_revision(deployment: &Document) -> &str {
-    let target = deployment.get("targetServiceRevision").and_then(|target| target.as_object());
-    target.map(|target| document::text(target, "arn")).unwrap_or_default()
+    let target = deployment
+        .get("targetServiceRevision")
+        .and_then(|target| target.as_object());
+    target
+        .map(|target| document::text(target, "arn"))
+        .unwrap_or_default()
 }
 
 /// The statuses of "View service history using Amazon ECS service deployments" in the Developer Guide.
 fn outcome(deployment: &Document) -> Outcome {
-    let breaker = deployment.get("deploymentCircuitBreaker").and_then(|breaker| breaker.as_object());
-    let has_tripped = breaker.is_some_and(|breaker| document::text(breaker, "status") == "TRIGGERED");
+    let breaker = deployment
+        .get("deploymentCircuitBreaker")
+        .and_then(|breaker| breaker.as_object());
+    let has_tripped =
+        breaker.is_some_and(|breaker| document::text(breaker, "status") == "TRIGGERED");
     match document::text(deployment, "status") {
         "SUCCESSFUL" => Outcome::Succeeded,
-        status if status.starts_with("ROLLBACK") || has_tripped || status == "FAILED" => Outcome::Failed,
+        status if status.starts_with("ROLLBACK") || has_tripped || status == "FAILED" => {
+            Outcome::Failed
+        }
         "STOPPED" | "STOP_REQUESTED" => Outcome::Superseded,
         _ => Outcome::Running,
     }

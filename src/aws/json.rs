@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        interceptors::{Intercept, context::AfterDeserializationInterceptorContextRef, dyn_dispatch_hint},
+        interceptors::{
+            Intercept, context::AfterDeserializationInterceptorContextRef, dyn_dispatch_hint,
+        },
         orchestrator::HttpRequest,
         runtime_components::RuntimeComponents,
     },
@@ -27,10 +29,14 @@ pub(super) struct Answer {
 }
 
 /// Puts `input` in place of the body that the SDK made. Signing comes after this.
-pub(super) fn replace_body(input: &Document) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static + use<> {
+pub(super) fn replace_body(
+    input: &Document,
+) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static + use<> {
     let body = serde_json::to_vec(input).unwrap_or_default();
     move |request| {
-        request.headers_mut().insert("content-length", body.len().to_string());
+        request
+            .headers_mut()
+            .insert("content-length", body.len().to_string());
         *request.body_mut() = SdkBody::from(body.clone());
     }
 }
@@ -42,7 +48,10 @@ pub(super) struct Capture(Arc<Mutex<Option<Answer>>>);
 impl Capture {
     /// What was captured; `None` when the body was not a JSON object.
     pub(super) fn take(&self) -> Option<Answer> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take()
     }
 }
 
@@ -59,13 +68,20 @@ impl Intercept for Capture {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let response = context.response();
-        let date = response.headers().get("date").and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp());
+        let date = response
+            .headers()
+            .get("date")
+            .and_then(|date| rfc2822::parse(date).ok())
+            .map(|date| date.timestamp());
         let body = response.body().bytes().unwrap_or_default();
         let answer = match serde_json::from_slice(body) {
             Ok(Value::Object(document)) => Some(Answer { document, date }),
             Ok(_) | Err(_) => None,
         };
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = answer;
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = answer;
         Ok(())
     }
 }

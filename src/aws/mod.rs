@@ -36,7 +36,12 @@ pub struct Aws {
 impl Aws {
     /// AWS through these clients.
     pub fn new(clients: Clients, metrics: Metrics) -> Self {
-        Self { clients, budget: Arc::default(), metrics, definitions: observe::Definitions::default() }
+        Self {
+            clients,
+            budget: Arc::default(),
+            metrics,
+            definitions: observe::Definitions::default(),
+        }
     }
 
     /// One call: waits for the budget, measures, and gives a failure its class.
@@ -49,15 +54,27 @@ impl Aws {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let waited = self.budget.take(operation.bucket).await;
-        self.metrics.budget_wait.with_label_values(&[operation.bucket.name()]).inc_by(waited.as_secs_f64());
+        self.metrics
+            .budget_wait
+            .with_label_values(&[operation.bucket.name()])
+            .inc_by(waited.as_secs_f64());
         let began = Instant::now();
         let result = call.await;
         let labels = [operation.service, operation.name];
-        self.metrics.aws_duration.with_label_values(&labels).observe(began.elapsed().as_secs_f64());
-        let result =
-            result.map_err(|error| AwsError::new(format!("{}:{}", operation.service, operation.name), &error));
-        let code = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "OK");
-        self.metrics.aws_requests.with_label_values(&[operation.service, operation.name, code]).inc();
+        self.metrics
+            .aws_duration
+            .with_label_values(&labels)
+            .observe(began.elapsed().as_secs_f64());
+        let result = result.map_err(|error| {
+            AwsError::new(format!("{}:{}", operation.service, operation.name), &error)
+        });
+        let code = result
+            .as_ref()
+            .map_or_else(|error| error.code.as_str(), |_| "OK");
+        self.metrics
+            .aws_requests
+            .with_label_values(&[operation.service, operation.name, code])
+            .inc();
         result
     }
 }
@@ -70,7 +87,9 @@ macro_rules! ecs {
             .customize()
             .mutate_request(crate::aws::json::replace_body(&$input))
             .interceptor(capture.clone());
-        $aws.call($operation, request.send()).await.map(|_| capture.take().unwrap_or_default())
+        $aws.call($operation, request.send())
+            .await
+            .map(|_| capture.take().unwrap_or_default())
     }};
 }
 use ecs;

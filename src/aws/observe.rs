@@ -76,12 +76,24 @@ pub const SERVICES_PER_CALL: usize = 10;
 
 impl Aws {
     /// Describes up to [`SERVICES_PER_CALL`] services of one cluster. With AWS's own time.
-    pub async fn describe_services(&self, cluster: &str, names: &[String]) -> (BTreeMap<String, Described>, Timestamp) {
+    pub async fn describe_services(
+        &self,
+        cluster: &str,
+        names: &[String],
+    ) -> (BTreeMap<String, Described>, Timestamp) {
         let input = object(json!({"cluster": cluster, "services": names, "include": ["TAGS"]}));
-        let answer = match ecs!(self, Operation::DESCRIBE_SERVICES, self.clients.ecs.describe_services(), input) {
+        let answer = match ecs!(
+            self,
+            Operation::DESCRIBE_SERVICES,
+            self.clients.ecs.describe_services(),
+            input
+        ) {
             Ok(answer) => answer,
             Err(error) => {
-                let all = names.iter().map(|name| (name.clone(), Err(error.clone()))).collect();
+                let all = names
+                    .iter()
+                    .map(|name| (name.clone(), Err(error.clone())))
+                    .collect();
                 return (all, Timestamp::now());
             }
         };
@@ -89,7 +101,12 @@ impl Aws {
             .map(|service| (document::text(service, "serviceName"), service))
             .collect();
         let failures: BTreeMap<_, _> = document::objects(&answer.document, "failures")
-            .map(|failure| (document::short_name(document::text(failure, "arn")), document::text(failure, "reason")))
+            .map(|failure| {
+                (
+                    document::short_name(document::text(failure, "arn")),
+                    document::text(failure, "reason"),
+                )
+            })
             .collect();
         let described = names.iter().map(|name| {
             let described = match (found.get(name.as_str()), failures.get(name.as_str())) {
@@ -100,7 +117,10 @@ impl Aws {
             };
             (name.clone(), described)
         });
-        (described.collect(), answer.date.unwrap_or_else(Timestamp::now))
+        (
+            described.collect(),
+            answer.date.unwrap_or_else(Timestamp::now),
+        )
     }
 
     /// Everything that the plan for this manifest needs, beside the service itself.
@@ -121,33 +141,61 @@ impl Aws {
         };
         let image = self.image(manifest, service.as_ref(), memory).await?;
         let desired = Desired::new(Arc::clone(manifest), owner, &image);
-        let (targets, log_group) = tokio::try_join!(self.targets(manifest), self.log_group(manifest))?;
+        let (targets, log_group) =
+            tokio::try_join!(self.targets(manifest), self.log_group(manifest))?;
         let history = match &service {
             Some(service) if plan::needs_history(&desired, service, definition.as_ref()) => {
                 self.history(manifest, &mut memory.past).await?
             }
             Some(_) | None => Vec::new(),
         };
-        let revisions = if self.needs_revisions(&desired, service.as_ref(), definition.as_ref(), memory) {
-            self.revisions(&desired).await?
-        } else {
-            Vec::new()
+        let revisions =
+            if self.needs_revisions(&desired, service.as_ref(), definition.as_ref(), memory) {
+                self.revisions(&desired).await?
+            } else {
+                Vec::new()
+            };
+        let observed = Observed {
+            service,
+            definition,
+            revisions,
+            history,
+            log_group,
+            image,
+            targets,
+            aws_time,
         };
-        let observed = Observed { service, definition, revisions, history, log_group, image, targets, aws_time };
         Ok(Seen { desired, observed })
     }
 
     /// A definition by ARN; asked once per process.
     pub(super) async fn describe_definition(&self, arn: &str) -> Result<Revision, AwsError> {
-        if let Some(known) = self.definitions.0.lock().unwrap_or_else(PoisonError::into_inner).get(arn) {
+        if let Some(known) = self
+            .definitions
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(arn)
+        {
             return Ok(known.clone());
         }
         let input = object(json!({"taskDefinition": arn, "include": ["TAGS"]}));
         let request = self.clients.ecs.describe_task_definition();
         let answer = ecs!(self, Operation::DESCRIBE_TASK_DEFINITION, request, input)?;
-        let document = answer.document.get("taskDefinition").and_then(|value| value.as_object()).cloned();
-        let revision = Revision { document: document.unwrap_or_default(), tags: observed::tags(&answer.document) };
-        let mut known = self.definitions.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let document = answer
+            .document
+            .get("taskDefinition")
+            .and_then(|value| value.as_object())
+            .cloned();
+        let revision = Revision {
+            document: document.unwrap_or_default(),
+            tags: observed::tags(&answer.document),
+        };
+        let mut known = self
+            .definitions
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if known.len() >= DEFINITIONS_KEPT {
             known.clear();
         }
@@ -163,9 +211,14 @@ impl Aws {
         service: Option<&LiveService>,
         memory: &mut Memory,
     ) -> Result<Image, AwsError> {
-        let Some(image) = &manifest.image else { return Ok(Image::NotUsed) };
+        let Some(image) = &manifest.image else {
+            return Ok(Image::NotUsed);
+        };
         let Some(registry) = ecr_account(&image.repository) else {
-            return Ok(Image::Resolved { reference: format!("{}:{}", image.repository, image.tag), digest: None });
+            return Ok(Image::Resolved {
+                reference: format!("{}:{}", image.repository, image.tag),
+                digest: None,
+            });
         };
         if !image.track {
             let live_tags = service.map(LiveService::tags).unwrap_or_default();
@@ -187,33 +240,69 @@ impl Aws {
         Ok(resolved)
     }
 
-    async fn resolve_tag(&self, image: &manifest::Image, registry: &str) -> Result<Image, AwsError> {
-        let name = image.repository.split_once('/').map_or(image.repository.as_str(), |(_, name)| name);
-        let id = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag(&image.tag).build();
-        let request = self.clients.ecr.describe_images().registry_id(registry).repository_name(name).image_ids(id);
+    async fn resolve_tag(
+        &self,
+        image: &manifest::Image,
+        registry: &str,
+    ) -> Result<Image, AwsError> {
+        let name = image
+            .repository
+            .split_once('/')
+            .map_or(image.repository.as_str(), |(_, name)| name);
+        let id = aws_sdk_ecr::types::ImageIdentifier::builder()
+            .image_tag(&image.tag)
+            .build();
+        let request = self
+            .clients
+            .ecr
+            .describe_images()
+            .registry_id(registry)
+            .repository_name(name)
+            .image_ids(id);
         match self.call(Operation::DESCRIBE_IMAGES, request.send()).await {
-            Ok(found) => match found.image_details().first().and_then(|detail| detail.image_digest()) {
+            Ok(found) => match found
+                .image_details()
+                .first()
+                .and_then(|detail| detail.image_digest())
+            {
                 Some(digest) => Ok(pinned(&image.repository, digest)),
                 None => Ok(missing(image, "ECR names no digest for it")),
             },
-            Err(error) if error.code == "ImageNotFoundException" => {
-                Ok(missing(image, "the repository has no such tag; push it or correct spec.image.tag"))
-            }
-            Err(error) if error.code == "RepositoryNotFoundException" => {
-                Ok(missing(image, "there is no such repository; create it or correct spec.image.repository"))
-            }
+            Err(error) if error.code == "ImageNotFoundException" => Ok(missing(
+                image,
+                "the repository has no such tag; push it or correct spec.image.tag",
+            )),
+            Err(error) if error.code == "RepositoryNotFoundException" => Ok(missing(
+                image,
+                "there is no such repository; create it or correct spec.image.repository",
+            )),
             Err(error) => Err(error),
         }
     }
 
     async fn targets(&self, manifest: &Manifest) -> Result<Option<Targets>, AwsError> {
         let balancers = document::objects(&manifest.service, "loadBalancers");
-        let group = balancers.map(|balancer| document::text(balancer, "targetGroupArn")).find(|arn| !arn.is_empty());
+        let group = balancers
+            .map(|balancer| document::text(balancer, "targetGroupArn"))
+            .find(|arn| !arn.is_empty());
         let Some(group) = group else { return Ok(None) };
-        let request = self.clients.elbv2.describe_target_health().target_group_arn(group);
-        let answer = self.call(Operation::DESCRIBE_TARGET_HEALTH, request.send()).await?;
-        let mut targets = Targets { healthy: 0, total: 0 };
-        for state in answer.target_health_descriptions().iter().filter_map(|d| d.target_health()?.state()) {
+        let request = self
+            .clients
+            .elbv2
+            .describe_target_health()
+            .target_group_arn(group);
+        let answer = self
+            .call(Operation::DESCRIBE_TARGET_HEALTH, request.send())
+            .await?;
+        let mut targets = Targets {
+            healthy: 0,
+            total: 0,
+        };
+        for state in answer
+            .target_health_descriptions()
+            .iter()
+            .filter_map(|d| d.target_health()?.state())
+        {
             match state.as_str() {
                 "draining" | "unused" => continue,
                 "healthy" => targets.healthy += 1,
@@ -225,14 +314,27 @@ impl Aws {
     }
 
     async fn log_group(&self, manifest: &Manifest) -> Result<LogGroup, AwsError> {
-        let Some(wanted) = &manifest.log_group else { return Ok(LogGroup::NotDeclared) };
-        let request = self.clients.logs.describe_log_groups().log_group_name_prefix(&wanted.name);
-        let answer = self.call(Operation::DESCRIBE_LOG_GROUPS, request.send()).await?;
+        let Some(wanted) = &manifest.log_group else {
+            return Ok(LogGroup::NotDeclared);
+        };
+        let request = self
+            .clients
+            .logs
+            .describe_log_groups()
+            .log_group_name_prefix(&wanted.name);
+        let answer = self
+            .call(Operation::DESCRIBE_LOG_GROUPS, request.send())
+            .await?;
         // Groups come sorted by name, so the exact one is on the first page or nowhere.
-        let found = answer.log_groups().iter().find(|group| group.log_group_name() == Some(&wanted.name));
+        let found = answer
+            .log_groups()
+            .iter()
+            .find(|group| group.log_group_name() == Some(&wanted.name));
         Ok(match found {
             Some(group) => LogGroup::Present {
-                retention_in_days: group.retention_in_days().and_then(|days| u32::try_from(days).ok()),
+                retention_in_days: group
+                    .retention_in_days()
+                    .and_then(|days| u32::try_from(days).ok()),
             },
             None => LogGroup::Missing,
         })
@@ -247,9 +349,14 @@ impl Aws {
         definition: Option<&Revision>,
         memory: &mut Memory,
     ) -> bool {
-        let (Some(service), Some(definition)) = (service, definition) else { return desired.definition.is_some() };
+        let (Some(service), Some(definition)) = (service, definition) else {
+            return desired.definition.is_some();
+        };
         let live = crate::normal::definition(&crate::shape::of_definition(&definition.document));
-        if desired.normal_definition().is_some_and(|wanted| wanted != live) {
+        if desired
+            .normal_definition()
+            .is_some_and(|wanted| wanted != live)
+        {
             return true;
         }
         let is_settled = service.deployments().len() == 1;
@@ -263,9 +370,19 @@ impl Aws {
     /// The active revisions of the manifest's family, newest first: as many as are kept, and a few to give up.
     async fn revisions(&self, desired: &Desired) -> Result<Vec<Revision>, AwsError> {
         let family = document::text(&desired.manifest.task_definition, "family");
-        let many = desired.manifest.rollout.keep_revisions.saturating_add(10).min(100);
+        let many = desired
+            .manifest
+            .rollout
+            .keep_revisions
+            .saturating_add(10)
+            .min(100);
         let input = object(json!({"familyPrefix": family, "sort": "DESC", "maxResults": many}));
-        let answer = ecs!(self, Operation::LIST_TASK_DEFINITIONS, self.clients.ecs.list_task_definitions(), input)?;
+        let answer = ecs!(
+            self,
+            Operation::LIST_TASK_DEFINITIONS,
+            self.clients.ecs.list_task_definitions(),
+            input
+        )?;
         let mut revisions = Vec::new();
         for arn in document::texts(&answer.document, "taskDefinitionArns") {
             revisions.push(self.describe_definition(arn).await?);
@@ -275,11 +392,16 @@ impl Aws {
 }
 
 fn pinned(repository: &str, digest: &str) -> Image {
-    Image::Resolved { reference: format!("{repository}@{digest}"), digest: Some(digest.to_owned()) }
+    Image::Resolved {
+        reference: format!("{repository}@{digest}"),
+        digest: Some(digest.to_owned()),
+    }
 }
 
 fn missing(image: &manifest::Image, why: &str) -> Image {
-    Image::Missing { problem: format!("image {}:{}: {why}", image.repository, image.tag) }
+    Image::Missing {
+        problem: format!("image {}:{}: {why}", image.repository, image.tag),
+    }
 }
 
 /// The account of a repository of ECR: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME`.
@@ -295,7 +417,10 @@ fn not_told(name: &str, reason: Option<&str>) -> AwsError {
         operation: "ecs:DescribeServices".to_owned(),
         class: Class::Transient,
         code: "failures".to_owned(),
-        message: format!("nothing was said about {name}: {}", reason.unwrap_or("neither found nor missing")),
+        message: format!(
+            "nothing was said about {name}: {}",
+            reason.unwrap_or("neither found nor missing")
+        ),
     }
 }
 

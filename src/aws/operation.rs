@@ -14,25 +14,45 @@ pub struct Operation {
 }
 
 const fn ecs(name: &'static str, bucket: Bucket) -> Operation {
-    Operation { service: "ecs", name, bucket }
+    Operation {
+        service: "ecs",
+        name,
+        bucket,
+    }
 }
 
 const fn logs(name: &'static str, bucket: Bucket) -> Operation {
-    Operation { service: "logs", name, bucket }
+    Operation {
+        service: "logs",
+        name,
+        bucket,
+    }
 }
 
 impl Operation {
     pub(super) const DESCRIBE_SERVICES: Self = ecs("DescribeServices", Bucket::ServiceRead);
-    pub(super) const DESCRIBE_TASK_DEFINITION: Self = ecs("DescribeTaskDefinition", Bucket::TaskDefinitionRead);
-    pub(super) const LIST_TASK_DEFINITIONS: Self = ecs("ListTaskDefinitions", Bucket::TaskDefinitionRead);
-    pub(super) const LIST_SERVICE_DEPLOYMENTS: Self = ecs("ListServiceDeployments", Bucket::ServiceDeployment);
-    pub(super) const DESCRIBE_SERVICE_DEPLOYMENTS: Self = ecs("DescribeServiceDeployments", Bucket::ServiceDeployment);
-    pub(super) const DESCRIBE_SERVICE_REVISIONS: Self = ecs("DescribeServiceRevisions", Bucket::ServiceRevision);
+    pub(super) const DESCRIBE_TASK_DEFINITION: Self =
+        ecs("DescribeTaskDefinition", Bucket::TaskDefinitionRead);
+    pub(super) const LIST_TASK_DEFINITIONS: Self =
+        ecs("ListTaskDefinitions", Bucket::TaskDefinitionRead);
+    pub(super) const LIST_SERVICE_DEPLOYMENTS: Self =
+        ecs("ListServiceDeployments", Bucket::ServiceDeployment);
+    pub(super) const DESCRIBE_SERVICE_DEPLOYMENTS: Self =
+        ecs("DescribeServiceDeployments", Bucket::ServiceDeployment);
+    pub(super) const DESCRIBE_SERVICE_REVISIONS: Self =
+        ecs("DescribeServiceRevisions", Bucket::ServiceRevision);
     pub(super) const LIST_TASKS: Self = ecs("ListTasks", Bucket::ClusterResourceRead);
     pub(super) const DESCRIBE_TASKS: Self = ecs("DescribeTasks", Bucket::ClusterResourceRead);
-    pub(super) const DESCRIBE_TARGET_HEALTH: Self =
-        Self { service: "elasticloadbalancing", name: "DescribeTargetHealth", bucket: Bucket::LoadBalancing };
-    pub(super) const DESCRIBE_IMAGES: Self = Self { service: "ecr", name: "DescribeImages", bucket: Bucket::Images };
+    pub(super) const DESCRIBE_TARGET_HEALTH: Self = Self {
+        service: "elasticloadbalancing",
+        name: "DescribeTargetHealth",
+        bucket: Bucket::LoadBalancing,
+    };
+    pub(super) const DESCRIBE_IMAGES: Self = Self {
+        service: "ecr",
+        name: "DescribeImages",
+        bucket: Bucket::Images,
+    };
     pub(super) const DESCRIBE_LOG_GROUPS: Self = logs("DescribeLogGroups", Bucket::Logs);
     pub(super) const GET_LOG_EVENTS: Self = logs("GetLogEvents", Bucket::Logs);
 
@@ -40,7 +60,9 @@ impl Operation {
     pub(super) fn of(write: Write) -> Self {
         match write {
             Write::CreateLogGroup => logs(write.name(), Bucket::Logs),
-            Write::PutRetentionPolicy | Write::DeleteRetentionPolicy => logs(write.name(), Bucket::LogRetention),
+            Write::PutRetentionPolicy | Write::DeleteRetentionPolicy => {
+                logs(write.name(), Bucket::LogRetention)
+            }
             Write::RegisterTaskDefinition | Write::DeregisterTaskDefinition => {
                 ecs(write.name(), Bucket::TaskDefinitionModify)
             }

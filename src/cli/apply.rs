@@ -60,7 +60,9 @@ impl Apply {
             let code = self.apply(&aws, manifest, deadline, &mut done).await;
             worst = if code == exit::DONE { worst } else { code };
         }
-        let printed = output::print(self.output, &done, || done.iter().map(ServicePlan::text).collect());
+        let printed = output::print(self.output, &done, || {
+            done.iter().map(ServicePlan::text).collect()
+        });
         if worst == exit::DONE { printed } else { worst }
     }
 
@@ -77,27 +79,50 @@ impl Apply {
                 Ok(seen) => seen,
                 Err(code) => return code,
             };
-            let plan = plan::plan(&seen.desired, &seen.observed, memory.not_taken(&manifest.digest));
+            let plan = plan::plan(
+                &seen.desired,
+                &seen.observed,
+                memory.not_taken(&manifest.digest),
+            );
             let told = |step: &Step| say(&manifest.name, step.operation.name());
             match reconcile::carry_out(aws, &seen, &plan, &mut memory, told).await {
                 Ok(()) => {
                     done.push(ServicePlan::new(manifest, &seen.observed, plan));
                     return self.follow(aws, manifest, &mut memory, deadline).await;
                 }
-                Err(Stopped::Changed) => say(&manifest.name, "changed by someone else meanwhile; planning anew"),
-                Err(Stopped::Failed(error)) => return exit::fail(&format!("{}: {error}", manifest.name)),
+                Err(Stopped::Changed) => say(
+                    &manifest.name,
+                    "changed by someone else meanwhile; planning anew",
+                ),
+                Err(Stopped::Failed(error)) => {
+                    return exit::fail(&format!("{}: {error}", manifest.name));
+                }
             }
         }
-        exit::fail(&format!("{}: it keeps being changed by someone else", manifest.name));
+        exit::fail(&format!(
+            "{}: it keeps being changed by someone else",
+            manifest.name
+        ));
         exit::REFUSED
     }
 
-    async fn look(&self, aws: &Aws, manifest: &Arc<Manifest>, memory: &mut Memory) -> Result<Seen, exit::Code> {
+    async fn look(
+        &self,
+        aws: &Aws,
+        manifest: &Arc<Manifest>,
+        memory: &mut Memory,
+    ) -> Result<Seen, exit::Code> {
         let failed = |error| exit::fail(&format!("{}: {error}", manifest.name));
         let names = std::slice::from_ref(&manifest.name);
         let (mut described, time) = aws.describe_services(&manifest.cluster, names).await;
-        let service = described.remove(&manifest.name).transpose().map_err(failed)?.flatten();
-        aws.observe(manifest, &self.inputs.owner, service, time, memory).await.map_err(failed)
+        let service = described
+            .remove(&manifest.name)
+            .transpose()
+            .map_err(failed)?
+            .flatten();
+        aws.observe(manifest, &self.inputs.owner, service, time, memory)
+            .await
+            .map_err(failed)
     }
 
     /// Looks until nothing is under way any more.
@@ -115,10 +140,23 @@ impl Apply {
                 Ok(seen) => seen,
                 Err(code) => return code,
             };
-            let plan = plan::plan(&seen.desired, &seen.observed, memory.not_taken(&manifest.digest));
+            let plan = plan::plan(
+                &seen.desired,
+                &seen.observed,
+                memory.not_taken(&manifest.digest),
+            );
             progress = Progress::follow(progress, &seen.observed);
-            let now = status::status(&seen.desired, &seen.observed, &plan, progress.as_ref(), before.as_ref());
-            if before.as_ref().is_none_or(|before| (before.phase, &before.message) != (now.phase, &now.message)) {
+            let now = status::status(
+                &seen.desired,
+                &seen.observed,
+                &plan,
+                progress.as_ref(),
+                before.as_ref(),
+            );
+            if before
+                .as_ref()
+                .is_none_or(|before| (before.phase, &before.message) != (now.phase, &now.message))
+            {
                 say(&now.name, &format!("{}  {}", now.phase, now.message));
             }
             let is_over = now.rollout.is_none() && now.phase != Phase::Progressing;
@@ -126,7 +164,10 @@ impl Apply {
                 return verdict(&now);
             }
             if Instant::now() >= deadline {
-                exit::fail(&format!("{}: not finished within {} s; ECS goes on with it", now.name, self.timeout));
+                exit::fail(&format!(
+                    "{}: not finished within {} s; ECS goes on with it",
+                    now.name, self.timeout
+                ));
                 return exit::TIMED_OUT;
             }
             before = Some(now);
@@ -138,14 +179,22 @@ impl Apply {
 fn verdict(status: &ServiceStatus) -> exit::Code {
     match status.phase {
         Phase::Held => {
-            exit::fail(&format!("the rollout of {} failed: {}", status.name, status.message));
+            exit::fail(&format!(
+                "the rollout of {} failed: {}",
+                status.name, status.message
+            ));
             exit::ROLLED_BACK
         }
-        Phase::Degraded | Phase::Unknown => exit::fail(&format!("{}: {}", status.name, status.message)),
+        Phase::Degraded | Phase::Unknown => {
+            exit::fail(&format!("{}: {}", status.name, status.message))
+        }
         Phase::Synced | Phase::Progressing | Phase::Suspended | Phase::Orphaned => exit::DONE,
     }
 }
 
 fn say(service: &str, what: &str) {
-    output::note(&format!("{}  {service}  {what}", Zoned::now().strftime("%H:%M:%S")));
+    output::note(&format!(
+        "{}  {service}  {what}",
+        Zoned::now().strftime("%H:%M:%S")
+    ));
 }

@@ -1,6 +1,10 @@
 //! What `plan`, `apply` and `retry` start from: manifests, and AWS.
 
-use std::{collections::BTreeMap, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
 
@@ -16,7 +20,12 @@ use crate::{
 #[derive(Debug, Clone, Args)]
 pub(super) struct Inputs {
     /// Where the manifests are.
-    #[arg(long, value_name = "DIR", env = "EVENKEEL_MANIFESTS", default_value = "manifests")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "EVENKEEL_MANIFESTS",
+        default_value = "manifests"
+    )]
     manifests: PathBuf,
 
     /// The file with `terraform output -json`; terraform.json beside the manifests when there is one.
@@ -36,15 +45,28 @@ impl Inputs {
     /// Where the manifests come from.
     pub(super) fn source(&self) -> Source {
         let beside = self.manifests.join("terraform.json");
-        let terraform_outputs = self.terraform_outputs.clone().or_else(|| beside.is_file().then_some(beside));
-        let options = Options { allow_unknown_ecs_fields: self.allow_unknown_ecs_fields };
-        Source { directory: self.manifests.clone(), terraform_outputs, options }
+        let terraform_outputs = self
+            .terraform_outputs
+            .clone()
+            .or_else(|| beside.is_file().then_some(beside));
+        let options = Options {
+            allow_unknown_ecs_fields: self.allow_unknown_ecs_fields,
+        };
+        Source {
+            directory: self.manifests.clone(),
+            terraform_outputs,
+            options,
+        }
     }
 
     /// The manifests of the directory, or of `paths` when there are any. What is wrong is said on stderr.
     pub(super) fn load(&self, paths: &[PathBuf]) -> Result<Vec<Arc<Manifest>>, exit::Code> {
         let source = self.source();
-        let set = if paths.is_empty() { source.read() } else { read_paths(&source, paths) };
+        let set = if paths.is_empty() {
+            source.read()
+        } else {
+            read_paths(&source, paths)
+        };
         let set = set.map_err(|error| exit::fail(&error))?;
         for diagnostic in &set.diagnostics {
             output::note(&format!("{}: {diagnostic}", diagnostic.severity));
@@ -66,7 +88,10 @@ fn read_paths(source: &Source, paths: &[PathBuf]) -> Result<ManifestSet, String>
         if path.is_dir() {
             files.extend(manifest::read_dir(path).map_err(|error| error.to_string())?);
         } else {
-            files.push(SourceFile { name: path.display().to_string(), text: manifest::read_file(Path::new(path)) });
+            files.push(SourceFile {
+                name: path.display().to_string(),
+                text: manifest::read_file(Path::new(path)),
+            });
         }
     }
     source.parse_files(files)
@@ -87,7 +112,10 @@ pub(super) async fn look(
 ) -> Vec<(Arc<Manifest>, Result<Seen, AwsError>)> {
     let mut by_cluster: BTreeMap<&str, Vec<&Arc<Manifest>>> = BTreeMap::new();
     for manifest in manifests {
-        by_cluster.entry(&manifest.cluster).or_default().push(manifest);
+        by_cluster
+            .entry(&manifest.cluster)
+            .or_default()
+            .push(manifest);
     }
     let mut seen = Vec::new();
     for (cluster, members) in by_cluster {

@@ -47,19 +47,27 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let code = if error.use_stderr() { exit::USAGE } else { exit::DONE };
+            let code = if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::DONE
+            };
             // A closed pipe is not worth another error.
             let _ = error.print();
             return code.into();
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return exit::fail(&format!("the runtime cannot be started: {error}")).into(),
     };
     let code = match arguments.command {
         Command::Validate(validate) => {
-            let color = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+            let color = anstream::AutoStream::choice(&std::io::stderr())
+                != anstream::ColorChoice::Never
                 && std::io::stderr().is_terminal();
             let done = validate.run(&mut anstream::stdout(), &mut anstream::stderr(), color);
             done.map_or(exit::FAILED, exit::Code)

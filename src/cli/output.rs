@@ -20,7 +20,11 @@ pub(super) enum Format {
 }
 
 /// Prints data in a format for programs, or with `table` for people.
-pub(super) fn print<T: Serialize>(format: Format, value: &T, table: impl FnOnce() -> String) -> exit::Code {
+pub(super) fn print<T: Serialize>(
+    format: Format,
+    value: &T,
+    table: impl FnOnce() -> String,
+) -> exit::Code {
     let text = match format {
         Format::Table => Ok(table()),
         Format::Json => serde_json::to_string_pretty(value).map_err(|error| error.to_string()),
@@ -37,7 +41,11 @@ pub(super) fn print<T: Serialize>(format: Format, value: &T, table: impl FnOnce(
 
 /// A piece of data, on stdout. A reader that has gone away is no error.
 pub(super) fn data(text: &str) {
-    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let end = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     let _ = write!(anstream::stdout(), "{text}{end}");
 }
 
@@ -48,12 +56,18 @@ pub(super) fn note(text: &str) {
 
 /// `  ~ service.desiredCount  5 → 3`.
 pub(super) fn difference(difference: &Difference) -> String {
-    format!("  ~ {}  {} → {}", difference.path, difference.live, difference.desired)
+    format!(
+        "  ~ {}  {} → {}",
+        difference.path, difference.live, difference.desired
+    )
 }
 
 /// `4m`, `9d`: how long ago, in one unit.
 pub(super) fn age(since: Timestamp, now: Timestamp) -> String {
-    let seconds = now.duration_since(since).max(SignedDuration::ZERO).as_secs();
+    let seconds = now
+        .duration_since(since)
+        .max(SignedDuration::ZERO)
+        .as_secs();
     match seconds {
         0..60 => format!("{seconds}s"),
         60..3_600 => format!("{}m", seconds / 60),
@@ -65,8 +79,14 @@ pub(super) fn age(since: Timestamp, now: Timestamp) -> String {
 /// Columns of text, two spaces apart, the last as wide as it likes.
 pub(super) fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain(header.get(column).map(|cell| cell.chars().count())).max().unwrap_or_default()
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count());
+        cells
+            .chain(header.get(column).map(|cell| cell.chars().count()))
+            .max()
+            .unwrap_or_default()
     };
     let header: Vec<_> = header.iter().map(|cell| (*cell).to_owned()).collect();
     let mut text = String::new();

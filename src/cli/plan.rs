@@ -56,7 +56,9 @@ impl ServicePlan {
             cluster,
             plan,
             running: live.map(|live| live.running_count()).unwrap_or_default(),
-            left_to_autoscaling: live.filter(|_| manifest.desired_count.is_none()).map(|live| live.desired_count()),
+            left_to_autoscaling: live
+                .filter(|_| manifest.desired_count.is_none())
+                .map(|live| live.desired_count()),
         }
     }
 
@@ -69,18 +71,33 @@ impl ServicePlan {
         for difference in &self.plan.differences {
             let _ = writeln!(text, "{}", output::difference(difference));
         }
-        for step in self.plan.steps.iter().filter(|step| step.operation != Write::UpdateService) {
+        for step in self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.operation != Write::UpdateService)
+        {
             let _ = writeln!(text, "  + {}", step.operation.name());
         }
-        if let Some(count) = self.left_to_autoscaling.filter(|_| self.plan.cause != Some(Cause::Create)) {
-            let _ = writeln!(text, "  · service.desiredCount {count}: not declared, left to autoscaling");
+        if let Some(count) = self
+            .left_to_autoscaling
+            .filter(|_| self.plan.cause != Some(Cause::Create))
+        {
+            let _ = writeln!(
+                text,
+                "  · service.desiredCount {count}: not declared, left to autoscaling"
+            );
         }
         for blocked in &self.plan.blocked {
             let _ = writeln!(text, "  ! {blocked}");
         }
         if let Some(hold) = &self.plan.hold {
             let name = &self.service;
-            let _ = writeln!(text, "  ! held: {} failed: {} (evenkeel retry {name})", hold.image, hold.reason);
+            let _ = writeln!(
+                text,
+                "  ! held: {} failed: {} (evenkeel retry {name})",
+                hold.image, hold.reason
+            );
         }
         text
     }
@@ -88,7 +105,9 @@ impl ServicePlan {
     fn headline(&self) -> String {
         let (sign, what) = match self.plan.cause {
             Some(Cause::Create) => ("+", "to be created".to_owned()),
-            _ if self.plan.starts_deployment() => ("~", format!("rolling, replaces {} tasks", self.running)),
+            _ if self.plan.starts_deployment() => {
+                ("~", format!("rolling, replaces {} tasks", self.running))
+            }
             _ if self.plan.steps.is_empty() => ("!", "left as it is".to_owned()),
             _ => ("~", "changed in place".to_owned()),
         };
@@ -108,14 +127,20 @@ impl Plan {
         };
         let mut plans = Vec::new();
         let mut failed = false;
-        for (manifest, seen) in inputs::look(&aws, &self.inputs.owner, &manifests, &mut BTreeMap::new()).await {
+        for (manifest, seen) in
+            inputs::look(&aws, &self.inputs.owner, &manifests, &mut BTreeMap::new()).await
+        {
             match seen {
                 Ok(seen) => {
                     let plan = plan::plan(&seen.desired, &seen.observed, &[]);
                     plans.push(ServicePlan::new(&manifest, &seen.observed, plan));
                 }
                 Err(error) => {
-                    exit::fail(&format!("{} ({}): {error}", manifest.name, manifest.key().0));
+                    exit::fail(&format!(
+                        "{} ({}): {error}",
+                        manifest.name,
+                        manifest.key().0
+                    ));
                     failed = true;
                 }
             }
@@ -123,7 +148,9 @@ impl Plan {
         let printed = output::print(self.output, &plans, || table(&plans));
         match printed {
             exit::DONE if failed => exit::FAILED,
-            exit::DONE if self.exit_code && plans.iter().any(|plan| !plan.plan.is_empty()) => exit::DIFFERENCES,
+            exit::DONE if self.exit_code && plans.iter().any(|plan| !plan.plan.is_empty()) => {
+                exit::DIFFERENCES
+            }
             code => code,
         }
     }
@@ -131,9 +158,15 @@ impl Plan {
 
 fn table(plans: &[ServicePlan]) -> String {
     let mut text: String = plans.iter().map(ServicePlan::text).collect();
-    let create = plans.iter().filter(|plan| plan.plan.cause == Some(Cause::Create)).count();
+    let create = plans
+        .iter()
+        .filter(|plan| plan.plan.cause == Some(Cause::Create))
+        .count();
     let same = plans.iter().filter(|plan| plan.plan.is_empty()).count();
     let change = plans.len() - create - same;
-    let _ = writeln!(text, "Plan: {change} to change, {create} to create, {same} in sync.");
+    let _ = writeln!(
+        text,
+        "Plan: {change} to change, {create} to create, {same} in sync."
+    );
     text
 }

@@ -19,7 +19,12 @@ pub(super) struct Run {
     inputs: Inputs,
 
     /// Where metrics, health and status are served; port 0 picks one.
-    #[arg(long, value_name = "ADDRESS", env = "EVENKEEL_HTTP", default_value = "127.0.0.1:9180")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "EVENKEEL_HTTP",
+        default_value = "127.0.0.1:9180"
+    )]
     http: SocketAddr,
 
     /// How often every service is looked at, in seconds.
@@ -47,7 +52,10 @@ impl Run {
         let config = Config {
             source: self.inputs.source(),
             http: self.http,
-            pace: Pace { owner: self.inputs.owner.clone(), resync: Duration::from_secs(self.resync) },
+            pace: Pace {
+                owner: self.inputs.owner.clone(),
+                resync: Duration::from_secs(self.resync),
+            },
         };
         match daemon::run(config, shutdown).await {
             Ok(()) => exit::DONE,
@@ -57,18 +65,30 @@ impl Run {
 
     fn start_log(&self) {
         let is_terminal = std::io::stderr().is_terminal();
-        let format = self.log_format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
+        let format = self.log_format.unwrap_or(if is_terminal {
+            LogFormat::Text
+        } else {
+            LogFormat::Json
+        });
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-        let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).with_target(false);
+        let log = tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_env_filter(filter)
+            .with_target(false);
         match format {
-            LogFormat::Text => log.with_ansi(is_terminal && std::env::var_os("NO_COLOR").is_none()).init(),
+            LogFormat::Text => log
+                .with_ansi(is_terminal && std::env::var_os("NO_COLOR").is_none())
+                .init(),
             LogFormat::Json => log.json().flatten_event(true).init(),
         }
     }
 }
 
 fn cancel_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     let shutdown = shutdown.clone();
     tokio::spawn(async move {
         tokio::select! {

@@ -27,7 +27,12 @@ pub(super) struct Status {
     name: Option<String>,
 
     /// Where the daemon serves.
-    #[arg(long, value_name = "URL", env = "EVENKEEL_URL", default_value = "http://127.0.0.1:9180")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "EVENKEEL_URL",
+        default_value = "http://127.0.0.1:9180"
+    )]
     daemon: String,
 
     /// How the status is printed.
@@ -49,7 +54,10 @@ impl Status {
         match tokio::time::timeout(Duration::from_secs(self.timeout), self.ask()).await {
             Ok(Ok(code)) => code,
             Ok(Err(why)) => exit::fail(&why),
-            Err(_) => exit::fail(&format!("{} did not answer within {} s", self.daemon, self.timeout)),
+            Err(_) => exit::fail(&format!(
+                "{} did not answer within {} s",
+                self.daemon, self.timeout
+            )),
         }
     }
 
@@ -60,9 +68,14 @@ impl Status {
             output::note(&format!("error: {error}"));
         }
         if let Some(name) = &self.name {
-            services.retain(|status| status.name == *name || *name == format!("{}/{}", status.cluster, status.name));
+            services.retain(|status| {
+                status.name == *name || *name == format!("{}/{}", status.cluster, status.name)
+            });
             if services.is_empty() {
-                return Err(format!("the daemon at {} knows no service {name}", self.daemon));
+                return Err(format!(
+                    "the daemon at {} knows no service {name}",
+                    self.daemon
+                ));
             }
         }
         Ok(output::print(self.output, &services, || table(&services)))
@@ -70,19 +83,24 @@ impl Status {
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
         let url = format!("{}{path}", self.daemon.trim_end_matches('/'));
-        let uri = url.parse().map_err(|error| format!("--daemon {}: {error}", self.daemon))?;
+        let uri = url
+            .parse()
+            .map_err(|error| format!("--daemon {}: {error}", self.daemon))?;
         let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
         let response = client.get(uri).await.map_err(|error| {
             let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             format!("no daemon at {}: {cause}; start it with `evenkeel run`, or say where it is with --daemon", self.daemon)
         })?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await;
+        let body = Limited::new(response.into_body(), LONGEST_ANSWER)
+            .collect()
+            .await;
         let body = body.map_err(|error| format!("{url}: {error}"))?.to_bytes();
         if !status.is_success() {
             return Err(format!("{url}: {status}"));
         }
-        serde_json::from_slice(&body).map_err(|error| format!("{url}: not an answer of evenkeel: {error}"))
+        serde_json::from_slice(&body)
+            .map_err(|error| format!("{url}: not an answer of evenkeel: {error}"))
     }
 }
 
@@ -96,12 +114,23 @@ fn table(services: &[ServiceStatus]) -> String {
                 status.cluster.clone(),
                 status.phase.to_string(),
                 format!("{}/{}", status.tasks.running, status.tasks.desired),
-                status.targets.map_or_else(|| "-".to_owned(), |targets| format!("{}/{}", targets.healthy, targets.total)),
-                status.image.as_ref().map_or_else(|| "-".to_owned(), |image| image.tag.clone()),
+                status.targets.map_or_else(
+                    || "-".to_owned(),
+                    |targets| format!("{}/{}", targets.healthy, targets.total),
+                ),
+                status
+                    .image
+                    .as_ref()
+                    .map_or_else(|| "-".to_owned(), |image| image.tag.clone()),
                 output::age(status.since, now),
                 status.message.clone(),
             ]
         })
         .collect();
-    output::columns(&["NAME", "CLUSTER", "PHASE", "TASKS", "TARGETS", "IMAGE", "SINCE", "MESSAGE"], &rows)
+    output::columns(
+        &[
+            "NAME", "CLUSTER", "PHASE", "TASKS", "TARGETS", "IMAGE", "SINCE", "MESSAGE",
+        ],
+        &rows,
+    )
 }

@@ -20,12 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     aws::{Aws, Described, SERVICES_PER_CALL},
     backoff,
-    daemon::{
-        Board,
-        board::Key,
-        report::Reporter,
-        watch::Reading,
-    },
+    daemon::{Board, board::Key, report::Reporter, watch::Reading},
     manifest::{self, Manifest, ManifestSet},
     reconcile::{self, Carried, Next, Passed},
     status,
@@ -87,7 +82,10 @@ enum Done {
 impl Fleet {
     /// A fleet with no services yet.
     pub fn new(aws: Aws, pace: Pace, board: Arc<Board>, reporter: Reporter) -> Self {
-        let turn = Turn { began: Instant::now(), waiting_for: std::collections::BTreeSet::default() };
+        let turn = Turn {
+            began: Instant::now(),
+            waiting_for: std::collections::BTreeSet::default(),
+        };
         Self {
             aws,
             pace,
@@ -102,7 +100,11 @@ impl Fleet {
     }
 
     /// Runs until `shutdown`, then lets the running passes end.
-    pub async fn run(mut self, mut manifests: watch::Receiver<Option<Reading>>, shutdown: CancellationToken) {
+    pub async fn run(
+        mut self,
+        mut manifests: watch::Receiver<Option<Reading>>,
+        shutdown: CancellationToken,
+    ) {
         loop {
             let due = self.start_due();
             tokio::select! {
@@ -118,7 +120,10 @@ impl Fleet {
                 () = tokio::time::sleep_until(due) => {}
             }
         }
-        let finished = tokio::time::timeout(STOP_WITHIN, async { while self.work.join_next().await.is_some() {} }).await;
+        let finished = tokio::time::timeout(STOP_WITHIN, async {
+            while self.work.join_next().await.is_some() {}
+        })
+        .await;
         if finished.is_err() {
             tracing::warn!("calls to AWS were still running; the next daemon looks again");
         }
@@ -169,13 +174,20 @@ impl Fleet {
                 }
             }
         }
-        let acting: std::collections::BTreeSet<_> = next.manifests.iter().map(Manifest::key).collect();
-        let gone: Vec<_> = self.services.keys().filter(|key| !acting.contains(*key)).cloned().collect();
+        let acting: std::collections::BTreeSet<_> =
+            next.manifests.iter().map(Manifest::key).collect();
+        let gone: Vec<_> = self
+            .services
+            .keys()
+            .filter(|key| !acting.contains(*key))
+            .cloned()
+            .collect();
         for key in gone {
             self.services.remove(&key);
             let is_broken = next.describes(&key, None);
             if let Some(before) = self.board.service(&key).filter(|_| !is_broken) {
-                self.reporter.told(&key, status::orphaned(&before, Timestamp::now()));
+                self.reporter
+                    .told(&key, status::orphaned(&before, Timestamp::now()));
                 self.reporter.orphaned(&key);
             }
         }
@@ -184,9 +196,13 @@ impl Fleet {
     /// Hands out what is due, and says when the next is.
     fn start_due(&mut self) -> Instant {
         let now = Instant::now();
-        let free = AT_ONCE.saturating_sub(self.services.values().filter(|entry| entry.is_busy).count());
+        let free =
+            AT_ONCE.saturating_sub(self.services.values().filter(|entry| entry.is_busy).count());
         let mut due: BTreeMap<String, Vec<(Key, String)>> = BTreeMap::new();
-        let waiting = self.services.iter_mut().filter(|(_, entry)| !entry.is_busy && entry.due <= now);
+        let waiting = self
+            .services
+            .iter_mut()
+            .filter(|(_, entry)| !entry.is_busy && entry.due <= now);
         let mut depth = 0;
         for (index, (key, entry)) in waiting.enumerate() {
             if index >= free {
@@ -195,7 +211,9 @@ impl Fleet {
             }
             entry.is_busy = true;
             entry.due = now + self.pace.resync;
-            due.entry(entry.manifest.cluster.clone()).or_default().push((key.clone(), entry.manifest.name.clone()));
+            due.entry(entry.manifest.cluster.clone())
+                .or_default()
+                .push((key.clone(), entry.manifest.name.clone()));
         }
         self.reporter.queue_depth(depth);
         for (cluster, services) in due {
@@ -203,9 +221,15 @@ impl Fleet {
                 self.start_describe(cluster.clone(), batch.to_vec());
             }
         }
-        let next = self.services.values().filter(|entry| !entry.is_busy).map(|entry| entry.due).min();
+        let next = self
+            .services
+            .values()
+            .filter(|entry| !entry.is_busy)
+            .map(|entry| entry.due)
+            .min();
         // Nothing is due while everything is busy or there is nothing: an end of work or a change wakes the loop.
-        next.filter(|_| depth == 0).unwrap_or_else(|| now + self.pace.resync)
+        next.filter(|_| depth == 0)
+            .unwrap_or_else(|| now + self.pace.resync)
     }
 
     fn start_describe(&mut self, cluster: String, batch: Vec<(Key, String)>) {
@@ -214,7 +238,11 @@ impl Fleet {
         let describe = async move {
             let names: Vec<_> = batch.iter().map(|(_, name)| name.clone()).collect();
             let (mut described, time) = aws.describe_services(&cluster, &names).await;
-            let of = |(key, name): (Key, String)| described.remove(&name).map(|described| (key, described, time));
+            let of = |(key, name): (Key, String)| {
+                described
+                    .remove(&name)
+                    .map(|described| (key, described, time))
+            };
             Done::Described(batch.into_iter().filter_map(of).collect())
         };
         let id = self.work.spawn(describe).id();
@@ -222,13 +250,20 @@ impl Fleet {
     }
 
     fn start_pass(&mut self, key: Key, described: Described, time: Timestamp) {
-        let Some(entry) = self.services.get_mut(&key) else { return };
-        let (aws, owner, manifest) = (self.aws.clone(), self.pace.owner.clone(), Arc::clone(&entry.manifest));
+        let Some(entry) = self.services.get_mut(&key) else {
+            return;
+        };
+        let (aws, owner, manifest) = (
+            self.aws.clone(),
+            self.pace.owner.clone(),
+            Arc::clone(&entry.manifest),
+        );
         let mut carried = std::mem::take(&mut entry.carried);
         let its_key = key.clone();
         let pass = async move {
             let began = Instant::now();
-            let passed = reconcile::pass(&aws, &manifest, &owner, described, time, &mut carried).await;
+            let passed =
+                reconcile::pass(&aws, &manifest, &owner, described, time, &mut carried).await;
             Done::Passed(Box::new((its_key, carried, passed, began.elapsed())))
         };
         let id = self.work.spawn(pass).id();
@@ -239,7 +274,8 @@ impl Fleet {
         match done {
             Ok((id, Done::Described(batch))) => {
                 self.working_on.remove(&id);
-                self.board.set_answers(batch.iter().any(|(_, described, _)| described.is_ok()));
+                self.board
+                    .set_answers(batch.iter().any(|(_, described, _)| described.is_ok()));
                 for (key, described, time) in batch {
                     self.start_pass(key, described, time);
                 }
@@ -267,14 +303,20 @@ impl Fleet {
     fn passed(&mut self, key: Key, carried: Carried, passed: Passed, took: Duration) {
         self.reporter.passed(&key, &passed, took);
         self.count_turn(&key);
-        let Some(entry) = self.services.get_mut(&key) else { return };
+        let Some(entry) = self.services.get_mut(&key) else {
+            return;
+        };
         if let Some(status) = &carried.status {
             self.reporter.told(&key, status.clone());
         }
         entry.carried = carried;
         entry.is_busy = false;
         let now = Instant::now();
-        entry.failures = if passed.next == Next::Backoff { entry.failures.saturating_add(1) } else { 0 };
+        entry.failures = if passed.next == Next::Backoff {
+            entry.failures.saturating_add(1)
+        } else {
+            0
+        };
         let wait = match passed.next {
             Next::Resync => self.pace.resync,
             Next::Follow => FOLLOW.min(self.pace.resync),
@@ -289,7 +331,10 @@ impl Fleet {
         self.turn.waiting_for.remove(key);
         if self.turn.waiting_for.is_empty() {
             self.reporter.turn(self.turn.began.elapsed());
-            self.turn = Turn { began: Instant::now(), waiting_for: self.services.keys().cloned().collect() };
+            self.turn = Turn {
+                began: Instant::now(),
+                waiting_for: self.services.keys().cloned().collect(),
+            };
         }
     }
 }

@@ -63,7 +63,10 @@ pub async fn serve(listener: TcpListener, views: Views, shutdown: CancellationTo
             drop(place);
         });
     }
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(DRAIN, graceful.shutdown())
+        .await
+        .is_err()
+    {
         tracing::debug!("connections were still open");
     }
 }
@@ -71,7 +74,10 @@ pub async fn serve(listener: TcpListener, views: Views, shutdown: CancellationTo
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> (tokio::net::TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
+) -> (
+    tokio::net::TcpStream,
+    Option<tokio::sync::OwnedSemaphorePermit>,
+) {
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
@@ -96,7 +102,9 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 fn route<B>(request: &Request<B>, views: &Views) -> Response<Full<Bytes>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "this port is read-only");
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        response
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
     let path = request.uri().path();
@@ -112,7 +120,10 @@ fn route<B>(request: &Request<B>, views: &Views) -> Response<Full<Bytes>> {
         "/api/v1/events" => json_of(&views.board.events()),
         _ => match path.strip_prefix("/api/v1/services/") {
             Some(name) => service(name, views),
-            None => problem(StatusCode::NOT_FOUND, "there are /metrics, /livez, /readyz, /api/v1/services and /api/v1/events"),
+            None => problem(
+                StatusCode::NOT_FOUND,
+                "there are /metrics, /livez, /readyz, /api/v1/services and /api/v1/events",
+            ),
         },
     }
 }
@@ -120,19 +131,26 @@ fn route<B>(request: &Request<B>, views: &Views) -> Response<Full<Bytes>> {
 /// `NAME`, or `CLUSTER/NAME` where two clusters have a service of that name.
 fn service(name: &str, views: &Views) -> Response<Full<Bytes>> {
     let services = views.board.services();
-    let mut named = services
-        .iter()
-        .filter(|status| status.name == name || name == format!("{}/{}", status.cluster, status.name));
+    let mut named = services.iter().filter(|status| {
+        status.name == name || name == format!("{}/{}", status.cluster, status.name)
+    });
     match (named.next(), named.next()) {
         (Some(status), None) => json_of(status),
-        (Some(_), Some(_)) => problem(StatusCode::CONFLICT, "several clusters have a service of this name: ask for CLUSTER/NAME"),
+        (Some(_), Some(_)) => problem(
+            StatusCode::CONFLICT,
+            "several clusters have a service of this name: ask for CLUSTER/NAME",
+        ),
         (None, _) => problem(StatusCode::NOT_FOUND, "no manifest names such a service"),
     }
 }
 
 fn metrics(views: &Views) -> Response<Full<Bytes>> {
     match views.metrics.render() {
-        Ok(text) => respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text),
+        Ok(text) => respond(
+            StatusCode::OK,
+            "text/plain; version=0.0.4; charset=utf-8",
+            text,
+        ),
         Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
 }
@@ -147,7 +165,8 @@ fn json_of<T: Serialize>(value: &T) -> Response<Full<Bytes>> {
 /// RFC 9457.
 fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
     let title = status.canonical_reason().unwrap_or_default();
-    let body = json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail});
+    let body =
+        json!({"type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail});
     respond(status, "application/problem+json", body.to_string())
 }
 
@@ -158,7 +177,11 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
 fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

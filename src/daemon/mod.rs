@@ -14,7 +14,10 @@ pub use board::{Board, Key};
 pub use fleet::Pace;
 pub use watch::{Reading, Source};
 
-use crate::{aws::{Aws, Clients}, metrics::Metrics};
+use crate::{
+    aws::{Aws, Clients},
+    metrics::Metrics,
+};
 
 /// How the daemon runs.
 #[derive(Debug, Clone)]
@@ -53,20 +56,31 @@ const HTTP_STOP: Duration = Duration::from_millis(1_500);
 pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
     let listener = http::bind(config.http)
         .await
-        .map_err(|error| StartError::Bind { address: config.http, error })?;
-    let address = listener.local_addr().map_err(|error| StartError::Bind { address: config.http, error })?;
+        .map_err(|error| StartError::Bind {
+            address: config.http,
+            error,
+        })?;
+    let address = listener.local_addr().map_err(|error| StartError::Bind {
+        address: config.http,
+        error,
+    })?;
     tracing::info!(address = %address, manifests = %config.source.directory.display(), "listening");
 
     let metrics = Metrics::new()?;
     let board = Arc::new(Board::default());
     let reporter = report::Reporter::new(Arc::clone(&board), metrics.clone());
-    let views = http::Views { board: Arc::clone(&board), metrics: metrics.clone() };
+    let views = http::Views {
+        board: Arc::clone(&board),
+        metrics: metrics.clone(),
+    };
     let server = tokio::spawn(http::serve(listener, views, shutdown.clone()));
 
     let (readings, manifests) = tokio::sync::watch::channel(None);
     tokio::spawn(watch::watch(config.source, readings, shutdown.clone()));
     let aws = Aws::new(Clients::from_env().await, metrics);
-    fleet::Fleet::new(aws, config.pace, board, reporter).run(manifests, shutdown).await;
+    fleet::Fleet::new(aws, config.pace, board, reporter)
+        .run(manifests, shutdown)
+        .await;
     if tokio::time::timeout(HTTP_STOP, server).await.is_err() {
         tracing::debug!("the HTTP server was still busy");
     }

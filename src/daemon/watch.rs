@@ -51,8 +51,14 @@ fn fingerprint(texts: &Result<Texts, String>) -> Fingerprint {
         Ok(text) => Ok(text.clone()),
         Err(error) => Err(error.to_string()),
     };
-    let files = texts.files.iter().map(|file| (file.name.clone(), said(file)));
-    let terraform = texts.terraform.iter().map(|text| ("terraform outputs".to_owned(), Ok(text.clone())));
+    let files = texts
+        .files
+        .iter()
+        .map(|file| (file.name.clone(), said(file)));
+    let terraform = texts
+        .terraform
+        .iter()
+        .map(|text| ("terraform outputs".to_owned(), Ok(text.clone())));
     Ok(files.chain(terraform).collect())
 }
 
@@ -76,13 +82,20 @@ impl Source {
     /// # Errors
     /// When Terraform's outputs cannot be read.
     pub fn parse_files(&self, files: Vec<SourceFile>) -> Reading {
-        self.parse(Texts { files, terraform: self.terraform()? })
+        self.parse(Texts {
+            files,
+            terraform: self.terraform()?,
+        })
     }
 
     fn terraform(&self) -> Result<Option<String>, String> {
         let read = |path: &PathBuf| {
-            std::fs::read_to_string(path)
-                .map_err(|error| format!("{}: {error}; write it with `terraform output -json`", path.display()))
+            std::fs::read_to_string(path).map_err(|error| {
+                format!(
+                    "{}: {error}; write it with `terraform output -json`",
+                    path.display()
+                )
+            })
         };
         self.terraform_outputs.as_ref().map(read).transpose()
     }
@@ -91,7 +104,10 @@ impl Source {
         // Without outputs every reference to one is unknown, rather than left as it is: what acts must be whole.
         let terraform = texts.terraform.as_deref().unwrap_or("{}");
         let references = References::new(Some(terraform), std::env::vars()).map_err(|error| {
-            let path = self.terraform_outputs.as_deref().unwrap_or(Path::new("terraform outputs"));
+            let path = self
+                .terraform_outputs
+                .as_deref()
+                .unwrap_or(Path::new("terraform outputs"));
             format!("{}: {error}", path.display())
         })?;
         Ok(manifest::parse_set(texts.files, &references, self.options))
@@ -99,7 +115,11 @@ impl Source {
 }
 
 /// Reads now and after every change, until `shutdown`.
-pub async fn watch(source: Source, out: watch::Sender<Option<Reading>>, shutdown: CancellationToken) {
+pub async fn watch(
+    source: Source,
+    out: watch::Sender<Option<Reading>>,
+    shutdown: CancellationToken,
+) {
     let (changed, mut changes) = mpsc::channel(1);
     let _watcher = watcher(&source, changed);
     let mut last = None;
@@ -131,7 +151,10 @@ async fn settled(source: &Source) -> (Fingerprint, Result<Texts, String>) {
         }
         before = print;
     }
-    let changing = format!("{} keeps changing; nothing is taken until it rests", source.directory.display());
+    let changing = format!(
+        "{} keeps changing; nothing is taken until it rests",
+        source.directory.display()
+    );
     (Err(changing.clone()), Err(changing))
 }
 
@@ -150,7 +173,9 @@ fn watcher(source: &Source, changed: mpsc::Sender<()>) -> Option<notify::Recomme
         }
     };
     let mut watcher = notify::recommended_watcher(tell)
-        .inspect_err(|error| tracing::warn!(%error, "file events are not available; polling instead"))
+        .inspect_err(
+            |error| tracing::warn!(%error, "file events are not available; polling instead"),
+        )
         .ok()?;
     let outputs = source.terraform_outputs.as_deref().and_then(Path::parent);
     for directory in std::iter::once(source.directory.as_path()).chain(outputs) {

@@ -43,7 +43,10 @@ pub struct Hold {
 /// The failed deployment that aimed at exactly what is desired, unless the same has been reached since, is on its way,
 /// or was forgiven. The newest outcome for the same aim counts.
 pub(super) fn hold(desired: &Desired, observed: &Observed) -> Option<Hold> {
-    let forgiven = observed.service.as_ref().and_then(|service| service.tags().remove(tags::FORGIVEN));
+    let forgiven = observed
+        .service
+        .as_ref()
+        .and_then(|service| service.tags().remove(tags::FORGIVEN));
     let newest = observed
         .history
         .iter()
@@ -56,17 +59,32 @@ pub(super) fn hold(desired: &Desired, observed: &Observed) -> Option<Hold> {
 }
 
 fn aims_at(past: &PastDeployment, desired: &Desired) -> bool {
-    let Some(definition) = &past.definition else { return false };
-    if desired.normal_definition() != Some(normal::definition(&shape::of_definition(&definition.document))) {
+    let Some(definition) = &past.definition else {
+        return false;
+    };
+    if desired.normal_definition()
+        != Some(normal::definition(&shape::of_definition(
+            &definition.document,
+        )))
+    {
         return false;
     }
     let mut wanted = carried(&desired.service);
     // A revision says which version LATEST was.
-    if wanted.get("platformVersion").and_then(|version| version.as_str()) == Some("LATEST") {
+    if wanted
+        .get("platformVersion")
+        .and_then(|version| version.as_str())
+        == Some("LATEST")
+    {
         wanted.remove("platformVersion");
     }
     let aimed = carried(&shape::of_service(&past.revision));
-    differences("service", &normal::service(&wanted), &normal::service(&aimed)).is_empty()
+    differences(
+        "service",
+        &normal::service(&wanted),
+        &normal::service(&aimed),
+    )
+    .is_empty()
 }
 
 fn carried(service: &Document) -> Document {
@@ -76,15 +94,30 @@ fn carried(service: &Document) -> Document {
 }
 
 fn describe(past: &PastDeployment) -> Hold {
-    let containers = past.definition.iter().flat_map(|d| crate::document::objects(&d.document, "containerDefinitions"));
-    let image = containers.map(|container| crate::document::text(container, "image")).next().unwrap_or_default();
+    let containers = past
+        .definition
+        .iter()
+        .flat_map(|d| crate::document::objects(&d.document, "containerDefinitions"));
+    let image = containers
+        .map(|container| crate::document::text(container, "image"))
+        .next()
+        .unwrap_or_default();
     let (repository, digest) = image.split_once('@').unwrap_or((image, ""));
-    let tag = past.definition.as_ref().and_then(|definition| definition.tags.get(tags::IMAGE_TAG));
+    let tag = past
+        .definition
+        .as_ref()
+        .and_then(|definition| definition.tags.get(tags::IMAGE_TAG));
     Hold {
         deployment: past.arn.clone(),
-        image: tag.map_or_else(|| repository.to_owned(), |tag| format!("{repository}:{tag}")),
+        image: tag.map_or_else(
+            || repository.to_owned(),
+            |tag| format!("{repository}:{tag}"),
+        ),
         digest: digest.to_owned(),
-        reason: past.failure.as_ref().map_or_else(|| past.reason.clone(), |failure| failure.summary()),
+        reason: past
+            .failure
+            .as_ref()
+            .map_or_else(|| past.reason.clone(), |failure| failure.summary()),
         since: past.finished_at.or(past.created_at),
     }
 }

@@ -6,6 +6,8 @@
 mod held;
 mod revisions;
 mod step;
+#[cfg(test)]
+mod tests;
 mod update;
 
 use std::fmt;
@@ -43,7 +45,10 @@ pub struct Plan {
 impl Plan {
     /// Whether there is nothing to do and nothing left undone.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.differences.is_empty() && self.blocked.is_empty() && self.hold.is_none()
+        self.steps.is_empty()
+            && self.differences.is_empty()
+            && self.blocked.is_empty()
+            && self.hold.is_none()
     }
 
     /// Whether carrying it out starts tasks.
@@ -131,16 +136,20 @@ pub fn plan(desired: &Desired, observed: &Observed, not_taken: &[Difference]) ->
         None => create(desired, observed, &mut plan),
         Some(service) if service.status() == "DRAINING" => plan.blocked.push(Blocked::Draining),
         Some(service) => match service.tags().get(tags::OWNER) {
-            Some(owner) if *owner != desired.owner => plan.blocked.push(Blocked::OwnedByOther(owner.clone())),
+            Some(owner) if *owner != desired.owner => {
+                plan.blocked.push(Blocked::OwnedByOther(owner.clone()))
+            }
             None if !desired.manifest.adopt => plan.blocked.push(Blocked::NotOwned),
             Some(_) => update::update(desired, observed, service, not_taken, &mut plan),
             None => {
-                plan.steps.push(step::tag_owner(service.arn(), &desired.owner));
+                plan.steps
+                    .push(step::tag_owner(service.arn(), &desired.owner));
                 update::update(desired, observed, service, not_taken, &mut plan);
             }
         },
     }
-    let reports_only = plan.cause == Some(Cause::Drift) && desired.manifest.drift.policy == DriftPolicy::Report;
+    let reports_only =
+        plan.cause == Some(Cause::Drift) && desired.manifest.drift.policy == DriftPolicy::Report;
     if !plan.blocked.iter().any(Blocked::forbids_everything) {
         log_group(desired, observed, reports_only, &mut plan);
     }
@@ -164,13 +173,17 @@ impl Blocked {
 /// Nothing is there: register unless a revision fits, then create with every tag at once.
 fn create(desired: &Desired, observed: &Observed, plan: &mut Plan) {
     plan.cause = Some(Cause::Create);
-    let Some(definition) = revisions::choose(desired, observed, plan) else { return };
+    let Some(definition) = revisions::choose(desired, observed, plan) else {
+        return;
+    };
     plan.steps.push(step::create_service(desired, &definition));
 }
 
 /// Before anything that starts tasks: without its log group a task cannot start.
 fn log_group(desired: &Desired, observed: &Observed, reports_only: bool, plan: &mut Plan) {
-    let Some(wanted) = &desired.manifest.log_group else { return };
+    let Some(wanted) = &desired.manifest.log_group else {
+        return;
+    };
     let mut steps = Vec::new();
     let live = match observed.log_group {
         LogGroup::NotDeclared => return,

@@ -20,22 +20,52 @@ pub(super) fn choose(desired: &Desired, observed: &Observed, plan: &mut Plan) ->
         return Some(revision.arn().to_owned());
     }
     let definition = desired.definition.as_ref()?;
-    plan.steps.push(step::register(definition, &desired.definition_tags()));
+    plan.steps
+        .push(step::register(definition, &desired.definition_tags()));
     Some(REGISTERED.to_owned())
 }
 
 /// Deregisters ours beyond `keepRevisions`, oldest first. Never one that a deployment, or a rollback of it, may need.
-pub(super) fn give_up_old(desired: &Desired, observed: &Observed, service: &LiveService, plan: &mut Plan) {
+pub(super) fn give_up_old(
+    desired: &Desired,
+    observed: &Observed,
+    service: &LiveService,
+    plan: &mut Plan,
+) {
     let keep = usize::try_from(desired.manifest.rollout.keep_revisions).unwrap_or(usize::MAX);
-    let mut needed: Vec<_> = service.deployments().into_iter().map(|deployment| deployment.task_definition).collect();
+    let mut needed: Vec<_> = service
+        .deployments()
+        .into_iter()
+        .map(|deployment| deployment.task_definition)
+        .collect();
     needed.push(service.task_definition().to_owned());
-    let last_good = observed.history.iter().find(|past| past.outcome == Outcome::Succeeded);
-    needed.extend(last_good.and_then(|past| past.definition.as_ref()).map(|revision| revision.arn().to_owned()));
-    let old = observed.revisions.iter().filter(|revision| is_ours(revision, desired)).skip(keep);
-    let old: Vec<_> = old.filter(|revision| !needed.iter().any(|arn| arn == revision.arn())).collect();
-    plan.steps.extend(old.into_iter().rev().map(|revision| step::deregister(revision.arn())));
+    let last_good = observed
+        .history
+        .iter()
+        .find(|past| past.outcome == Outcome::Succeeded);
+    needed.extend(
+        last_good
+            .and_then(|past| past.definition.as_ref())
+            .map(|revision| revision.arn().to_owned()),
+    );
+    let old = observed
+        .revisions
+        .iter()
+        .filter(|revision| is_ours(revision, desired))
+        .skip(keep);
+    let old: Vec<_> = old
+        .filter(|revision| !needed.iter().any(|arn| arn == revision.arn()))
+        .collect();
+    plan.steps.extend(
+        old.into_iter()
+            .rev()
+            .map(|revision| step::deregister(revision.arn())),
+    );
 }
 
 fn is_ours(revision: &Revision, desired: &Desired) -> bool {
-    revision.tags.get(tags::OWNER).is_some_and(|owner| *owner == desired.owner)
+    revision
+        .tags
+        .get(tags::OWNER)
+        .is_some_and(|owner| *owner == desired.owner)
 }

@@ -26,7 +26,8 @@ impl Step {
         match self.operation {
             Write::CreateService => true,
             Write::UpdateService => {
-                self.input.contains_key("taskDefinition") || self.input.contains_key("forceNewDeployment")
+                self.input.contains_key("taskDefinition")
+                    || self.input.contains_key("forceNewDeployment")
             }
             Write::CreateLogGroup
             | Write::PutRetentionPolicy
@@ -41,7 +42,10 @@ impl Step {
     /// Whether the call changes the service itself, so that it must be as it was planned for.
     pub fn changes_service(&self) -> bool {
         match self.operation {
-            Write::CreateService | Write::UpdateService | Write::TagResource | Write::UntagResource => true,
+            Write::CreateService
+            | Write::UpdateService
+            | Write::TagResource
+            | Write::UntagResource => true,
             Write::CreateLogGroup
             | Write::PutRetentionPolicy
             | Write::DeleteRetentionPolicy
@@ -99,24 +103,35 @@ impl Serialize for Write {
 
 /// The call that lifts a hold: the service is told which failed deployment to forget.
 pub fn forgive(service_arn: &str, hold: &Hold) -> Step {
-    tag(service_arn, &BTreeMap::from([(tags::FORGIVEN.to_owned(), hold.deployment.clone())]))
+    tag(
+        service_arn,
+        &BTreeMap::from([(tags::FORGIVEN.to_owned(), hold.deployment.clone())]),
+    )
 }
 
 fn step(operation: Write, input: Value) -> Step {
     let input = match input {
         Value::Object(input) => input,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Document::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Document::new()
+        }
     };
     Step { operation, input }
 }
 
 pub(super) fn create_log_group(name: &str, owner: &str) -> Step {
-    step(Write::CreateLogGroup, json!({"logGroupName": name, "tags": {tags::OWNER: owner}}))
+    step(
+        Write::CreateLogGroup,
+        json!({"logGroupName": name, "tags": {tags::OWNER: owner}}),
+    )
 }
 
 pub(super) fn retention(name: &str, days: Option<u32>) -> Step {
     match days {
-        Some(days) => step(Write::PutRetentionPolicy, json!({"logGroupName": name, "retentionInDays": days})),
+        Some(days) => step(
+            Write::PutRetentionPolicy,
+            json!({"logGroupName": name, "retentionInDays": days}),
+        ),
         None => step(Write::DeleteRetentionPolicy, json!({"logGroupName": name})),
     }
 }
@@ -128,7 +143,10 @@ pub(super) fn register(definition: &Document, tags: &BTreeMap<String, String>) -
 }
 
 pub(super) fn deregister(arn: &str) -> Step {
-    step(Write::DeregisterTaskDefinition, json!({"taskDefinition": arn}))
+    step(
+        Write::DeregisterTaskDefinition,
+        json!({"taskDefinition": arn}),
+    )
 }
 
 pub(super) fn create_service(desired: &Desired, definition: &str) -> Step {
@@ -137,9 +155,16 @@ pub(super) fn create_service(desired: &Desired, definition: &str) -> Step {
     input.insert("cluster".to_owned(), json!(manifest.cluster));
     input.insert("serviceName".to_owned(), json!(manifest.name));
     input.insert("taskDefinition".to_owned(), json!(definition));
-    let is_daemon = desired.service.get("schedulingStrategy").and_then(Value::as_str) == Some("DAEMON");
+    let is_daemon = desired
+        .service
+        .get("schedulingStrategy")
+        .and_then(Value::as_str)
+        == Some("DAEMON");
     if !is_daemon {
-        input.insert("desiredCount".to_owned(), json!(manifest.desired_count.unwrap_or(manifest.initial_count)));
+        input.insert(
+            "desiredCount".to_owned(),
+            json!(manifest.desired_count.unwrap_or(manifest.initial_count)),
+        );
     }
     input.extend(desired.service.clone());
     input.insert("tags".to_owned(), tags::to_list(&desired.service_tags()));
@@ -160,13 +185,22 @@ pub(super) fn update_service(cluster: &str, name: &str, changes: Document) -> St
 }
 
 pub(super) fn tag_owner(arn: &str, owner: &str) -> Step {
-    tag(arn, &BTreeMap::from([(tags::OWNER.to_owned(), owner.to_owned())]))
+    tag(
+        arn,
+        &BTreeMap::from([(tags::OWNER.to_owned(), owner.to_owned())]),
+    )
 }
 
 pub(super) fn tag(arn: &str, wanted: &BTreeMap<String, String>) -> Step {
-    step(Write::TagResource, json!({"resourceArn": arn, "tags": tags::to_list(wanted)}))
+    step(
+        Write::TagResource,
+        json!({"resourceArn": arn, "tags": tags::to_list(wanted)}),
+    )
 }
 
 pub(super) fn untag(arn: &str, keys: &[String]) -> Step {
-    step(Write::UntagResource, json!({"resourceArn": arn, "tagKeys": keys}))
+    step(
+        Write::UntagResource,
+        json!({"resourceArn": arn, "tagKeys": keys}),
+    )
 }

@@ -31,15 +31,27 @@ const STARTS_DEPLOYMENT: &[&str] = &[
 const NOT_UPDATABLE: &[&str] = &["deploymentController", "launchType", "schedulingStrategy"];
 
 /// Whether the service's past must be known to decide: something would start a deployment, or the last one failed.
-pub fn needs_history(desired: &Desired, service: &LiveService, definition: Option<&Revision>) -> bool {
-    let failed = service.deployments().iter().any(|deployment| deployment.rollout == RolloutState::Failed);
-    failed || compared(desired, service, definition).iter().any(starts_deployment)
+pub fn needs_history(
+    desired: &Desired,
+    service: &LiveService,
+    definition: Option<&Revision>,
+) -> bool {
+    let failed = service
+        .deployments()
+        .iter()
+        .any(|deployment| deployment.rollout == RolloutState::Failed);
+    failed
+        || compared(desired, service, definition)
+            .iter()
+            .any(starts_deployment)
 }
 
 /// Of what the plan has sent, what `answer` still shows with its old value.
 pub fn not_taken(desired: &Desired, plan: &Plan, answer: &LiveService) -> Vec<Difference> {
     let sent = |difference: &Difference| {
-        plan.steps.iter().any(|step| step.operation == Write::UpdateService && step.input.contains_key(difference.member()))
+        plan.steps.iter().any(|step| {
+            step.operation == Write::UpdateService && step.input.contains_key(difference.member())
+        })
     };
     let mut remaining = compared(desired, answer, None);
     remaining.retain(|difference| sent(difference) && plan.differences.contains(difference));
@@ -65,12 +77,20 @@ pub(super) fn update(
     }
     let to_send = sendable(desired, observed, service, not_taken, plan);
     if let Some(changes) = changes(desired, observed, &to_send, plan) {
-        plan.steps.push(step::update_service(&desired.manifest.cluster, &desired.manifest.name, changes));
+        plan.steps.push(step::update_service(
+            &desired.manifest.cluster,
+            &desired.manifest.name,
+            changes,
+        ));
     } else if is_stalled(service) && plan.hold.is_none() && plan.differences.is_empty() {
         // Someone said `retry` for a deployment that had nothing to be rolled back to: nothing differs, so only this
         // starts tasks again.
         let force = Document::from_iter([("forceNewDeployment".to_owned(), json!(true))]);
-        plan.steps.push(step::update_service(&desired.manifest.cluster, &desired.manifest.name, force));
+        plan.steps.push(step::update_service(
+            &desired.manifest.cluster,
+            &desired.manifest.name,
+            force,
+        ));
     }
     let will_match = to_send.len() == plan.differences.len() && desired.definition.is_some();
     write_tags(desired, service.arn(), &live_tags, will_match, plan);
@@ -80,14 +100,26 @@ pub(super) fn update(
 }
 
 /// Every difference that the manifest does not tell us to ignore.
-fn compared(desired: &Desired, service: &LiveService, definition: Option<&Revision>) -> Vec<Difference> {
+fn compared(
+    desired: &Desired,
+    service: &LiveService,
+    definition: Option<&Revision>,
+) -> Vec<Difference> {
     let mut found = Vec::new();
     if let (Some(wanted), Some(live)) = (desired.normal_definition(), definition) {
-        found.extend(differences("taskDefinition", &wanted, &normal::definition(&shape::of_definition(&live.document))));
+        found.extend(differences(
+            "taskDefinition",
+            &wanted,
+            &normal::definition(&shape::of_definition(&live.document)),
+        ));
     }
     let live = normal::service(&shape::of_service(&service.0));
     found.extend(differences("service", &desired.normal_service(), &live));
-    if let Some(wanted) = desired.manifest.desired_count.filter(|wanted| *wanted != service.desired_count()) {
+    if let Some(wanted) = desired
+        .manifest
+        .desired_count
+        .filter(|wanted| *wanted != service.desired_count())
+    {
         found.push(Difference {
             path: "service.desiredCount".to_owned(),
             pointer: "/service/desiredCount".to_owned(),
@@ -112,13 +144,21 @@ fn sendable(
         !difference.is_in_definition() && NOT_UPDATABLE.contains(&difference.member())
     });
     if !fixed.is_empty() {
-        let mut members: Vec<_> = fixed.iter().map(|difference| difference.member().to_owned()).collect();
+        let mut members: Vec<_> = fixed
+            .iter()
+            .map(|difference| difference.member().to_owned())
+            .collect();
         members.dedup();
         plan.blocked.push(Blocked::NeedsReplacement(members));
     }
     let refused = taken_out(&mut to_send, |difference| not_taken.contains(difference));
     if !refused.is_empty() {
-        plan.blocked.push(Blocked::NotTaken(refused.into_iter().map(|difference| difference.path).collect()));
+        plan.blocked.push(Blocked::NotTaken(
+            refused
+                .into_iter()
+                .map(|difference| difference.path)
+                .collect(),
+        ));
     }
     let deploys = to_send.iter().any(starts_deployment);
     if deploys || is_stalled(service) {
@@ -145,11 +185,18 @@ fn starts_deployment(difference: &Difference) -> bool {
 
 /// A deployment that failed with nothing to be rolled back to stays where it is.
 fn is_stalled(service: &LiveService) -> bool {
-    service.primary().is_some_and(|primary| primary.rollout == RolloutState::Failed)
+    service
+        .primary()
+        .is_some_and(|primary| primary.rollout == RolloutState::Failed)
 }
 
 /// UpdateService takes what is omitted as "keep", so a difference towards a default is sent with that default.
-fn changes(desired: &Desired, observed: &Observed, to_send: &[Difference], plan: &mut Plan) -> Option<Document> {
+fn changes(
+    desired: &Desired,
+    observed: &Observed,
+    to_send: &[Difference],
+    plan: &mut Plan,
+) -> Option<Document> {
     let mut changes = Document::new();
     if to_send.iter().any(Difference::is_in_definition) {
         let revision = revisions::choose(desired, observed, plan)?;
@@ -158,7 +205,10 @@ fn changes(desired: &Desired, observed: &Observed, to_send: &[Difference], plan:
         let revision = observed.definition.as_ref()?.arn();
         changes.insert("taskDefinition".to_owned(), json!(revision));
     }
-    for difference in to_send.iter().filter(|difference| !difference.is_in_definition()) {
+    for difference in to_send
+        .iter()
+        .filter(|difference| !difference.is_in_definition())
+    {
         let member = difference.member();
         let value = if member == "desiredCount" {
             difference.desired.clone()
@@ -173,9 +223,15 @@ fn changes(desired: &Desired, observed: &Observed, to_send: &[Difference], plan:
 /// The manifest's value of a member, with the defaults that AWS has to be told because something else stands there.
 fn explicit(member: &str, written: Option<&Value>, to_send: &[Difference]) -> Value {
     let mut value = written.cloned().unwrap_or(Value::Null);
-    for difference in to_send.iter().filter(|difference| difference.member() == member) {
+    for difference in to_send
+        .iter()
+        .filter(|difference| difference.member() == member)
+    {
         let below: Vec<_> = difference.pointer.split('/').skip(3).collect();
-        let is_written = below.iter().try_fold(&value, |place, key| place.get(key)).is_some_and(|v| !v.is_null());
+        let is_written = below
+            .iter()
+            .try_fold(&value, |place, key| place.get(key))
+            .is_some_and(|v| !v.is_null());
         if !is_written {
             let default = match (&difference.desired, &difference.live) {
                 (Value::Null, Value::Array(_)) => json!([]),
@@ -192,21 +248,31 @@ fn member_at<'a>(value: &'a mut Value, path: &[&str]) -> &'a mut Value {
         if place.is_null() {
             *place = json!({});
         }
-        match place {
-            Value::Object(members) => members.entry(*key).or_insert(Value::Null),
-            other => other,
+        if place.is_object() {
+            &mut place[*key]
+        } else {
+            place
         }
     })
 }
 
 /// Labels always; the mark of what was matched only when nothing is left standing.
-fn write_tags(desired: &Desired, arn: &str, live: &BTreeMap<String, String>, will_match: bool, plan: &mut Plan) {
+fn write_tags(
+    desired: &Desired,
+    arn: &str,
+    live: &BTreeMap<String, String>,
+    will_match: bool,
+    plan: &mut Plan,
+) {
     let mut wanted = desired.service_tags();
     if !will_match {
         wanted.remove(tags::APPLIED);
         wanted.remove(tags::IMAGE);
     }
-    let labels_before = live.get(tags::LABELS).map(String::as_str).unwrap_or_default();
+    let labels_before = live
+        .get(tags::LABELS)
+        .map(String::as_str)
+        .unwrap_or_default();
     let mut stale: Vec<_> = labels_before
         .split_whitespace()
         .filter(|key| !wanted.contains_key(*key) && live.contains_key(*key))

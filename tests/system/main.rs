@@ -1,1 +1,10 @@
-//! The whole system on the real wire.
+//! The whole system, on the real wire: sockets, processes, PostgreSQL and Redis. Run through `make test`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod architecture;

@@ -1,0 +1,478 @@
+//! What the plan decides, tested with values.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::{
+    desired::Desired,
+    document::Document,
+    manifest::{self, Manifest, Options, References},
+    observed::{
+        Image, LiveService, LogGroup, Observed, Outcome, PastDeployment, Revision, TaskFailure,
+    },
+    plan::{Blocked, Cause, Plan, REGISTERED, Write, plan},
+    tags,
+};
+
+const MANIFEST: &str = r#"
+apiVersion: evenkeel/v1
+kind: Service
+metadata: {name: api, labels: {team: shop}}
+spec:
+  cluster: prod
+  image: {repository: 123456789012.dkr.ecr.us-east-1.amazonaws.com/api, tag: "1.0.0"}
+  service:
+    desiredCount: 2
+    launchType: FARGATE
+    networkConfiguration: {awsvpcConfiguration: {subnets: [subnet-a, subnet-b], securityGroups: [sg-1]}}
+    deploymentConfiguration: {deploymentCircuitBreaker: {enable: true, rollback: true}}
+  taskDefinition:
+    cpu: "256"
+    memory: "512"
+    networkMode: awsvpc
+    requiresCompatibilities: [FARGATE]
+    containerDefinitions:
+      - {name: api, image: "${image}", portMappings: [{containerPort: 80}], environment: [{name: RUST_LOG, value: info}]}
+  logGroup: {name: /ecs/api, retentionInDays: 14}
+"#;
+
+fn manifest_with(change: impl Fn(String) -> String) -> Arc<Manifest> {
+    let references = References::new(Some("{}"), []).unwrap();
+    let (mut manifests, problems) = manifest::parse_file(
+        "api.yaml",
+        &change(MANIFEST.to_owned()),
+        &references,
+        Options::default(),
+    );
+    assert!(
+        problems.iter().all(|problem| !problem.is_error()),
+        "{problems:?}"
+    );
+    Arc::new(manifests.remove(0))
+}
+
+fn manifest() -> Arc<Manifest> {
+    manifest_with(|text| text)
+}
+
+fn image(digest: &str) -> Image {
+    let reference = format!("123456789012.dkr.ecr.us-east-1.amazonaws.com/api@sha256:{digest}");
+    Image::Resolved {
+        reference,
+        digest: Some(format!("sha256:{digest}")),
+    }
+}
+
+fn desired(manifest: &Arc<Manifest>, digest: &str) -> Desired {
+    Desired::new(Arc::clone(manifest), "me", &image(digest))
+}
+
+fn object(value: Value) -> Document {
+    value.as_object().unwrap().clone()
+}
+
+/// A revision as AWS returns it: with what it fills in.
+fn revision(desired: &Desired, number: u32) -> Revision {
+    let mut document = desired.definition.clone().unwrap();
+    let arn = format!("arn:aws:ecs:us-east-1:123456789012:task-definition/prod-api:{number}");
+    document.insert("taskDefinitionArn".to_owned(), json!(arn));
+    document.insert("revision".to_owned(), json!(number));
+    document.insert("status".to_owned(), json!("ACTIVE"));
+    document.insert("volumes".to_owned(), json!([]));
+    document["containerDefinitions"][0]["cpu"] = json!(0);
+    document["containerDefinitions"][0]["essential"] = json!(true);
+    document["containerDefinitions"][0]["mountPoints"] = json!([]);
+    document["containerDefinitions"][0]["portMappings"] =
+        json!([{"containerPort": 80, "hostPort": 80, "protocol": "tcp"}]);
+    Revision {
+        document,
+        tags: desired.definition_tags(),
+    }
+}
+
+/// A service as AWS returns it: running `revision`, in a steady state, tagged as matched.
+fn service(desired: &Desired, revision: &Revision) -> LiveService {
+    let deployment = json!({
+        "id": "ecs-svc/0123456789012345678", "status": "PRIMARY", "taskDefinition": revision.arn(),
+        "rolloutState": "COMPLETED", "desiredCount": 2, "runningCount": 2, "pendingCount": 0, "failedTasks": 0,
+    });
+    LiveService(object(json!({
+        "serviceArn": ARN, "serviceName": "api", "status": "ACTIVE", "taskDefinition": revision.arn(),
+        "desiredCount": 2, "runningCount": 2, "pendingCount": 0, "launchType": "FARGATE", "platformVersion": "LATEST",
+        "schedulingStrategy": "REPLICA", "deploymentController": {"type": "ECS"}, "propagateTags": "SERVICE",
+        "healthCheckGracePeriodSeconds": 0, "availabilityZoneRebalancing": "ENABLED", "loadBalancers": [],
+        "networkConfiguration": {"awsvpcConfiguration":
+            {"subnets": ["subnet-b", "subnet-a"], "securityGroups": ["sg-1"], "assignPublicIp": "DISABLED"}},
+        "deploymentConfiguration": {"maximumPercent": 200, "minimumHealthyPercent": 100, "strategy": "ROLLING",
+            "bakeTimeInMinutes": 0, "deploymentCircuitBreaker": {"enable": true, "rollback": true,
+                "resetOnHealthyTask": true, "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50}}},
+        "deployments": [deployment], "tags": tags::to_list(&desired.service_tags()),
+    })))
+}
+
+/// Everything as it should be.
+fn in_sync(desired: &Desired) -> Observed {
+    let revision = revision(desired, 1);
+    Observed {
+        service: Some(service(desired, &revision)),
+        definition: Some(revision),
+        revisions: Vec::new(),
+        history: Vec::new(),
+        log_group: LogGroup::Present {
+            retention_in_days: Some(14),
+        },
+        image: image("1"),
+        targets: None,
+        aws_time: jiff::Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn with_service(mut observed: Observed, change: impl Fn(&mut Value)) -> Observed {
+    let mut service = Value::Object(observed.service.take().unwrap().0);
+    change(&mut service);
+    observed.service = Some(LiveService(object(service)));
+    observed
+}
+
+fn operations(plan: &Plan) -> Vec<&str> {
+    plan.steps
+        .iter()
+        .map(|step| step.operation.name())
+        .collect()
+}
+
+fn failed(desired: &Desired, revision: Revision, arn: &str) -> PastDeployment {
+    let mut carried = desired.service.clone();
+    carried.insert("taskDefinition".to_owned(), json!(revision.arn()));
+    carried.insert("platformVersion".to_owned(), json!("1.4.0"));
+    PastDeployment {
+        arn: arn.to_owned(),
+        outcome: Outcome::Failed,
+        reason: "tasks failed to start".to_owned(),
+        created_at: None,
+        finished_at: None,
+        revision: carried,
+        definition: Some(revision),
+        failure: Some(TaskFailure {
+            task: "1".to_owned(),
+            stopped_reason: "Essential container in task exited".to_owned(),
+            container: Some("api".to_owned()),
+            exit_code: Some(1),
+            log: vec!["no database".to_owned()],
+        }),
+    }
+}
+
+#[test]
+fn what_matches_needs_nothing() {
+    let desired = desired(&manifest(), "1");
+    assert_eq!(plan(&desired, &in_sync(&desired), &[]), Plan::default());
+}
+
+#[test]
+fn what_is_missing_is_created_in_order_and_once() {
+    let desired = desired(&manifest(), "1");
+    let nothing = Observed {
+        service: None,
+        definition: None,
+        log_group: LogGroup::Missing,
+        ..in_sync(&desired)
+    };
+    let first = plan(&desired, &nothing, &[]);
+    assert_eq!(
+        operations(&first),
+        [
+            "CreateLogGroup",
+            "PutRetentionPolicy",
+            "RegisterTaskDefinition",
+            "CreateService"
+        ]
+    );
+    assert_eq!(first.steps[3].input["taskDefinition"], REGISTERED);
+    let token = &first.steps[3].input["clientToken"];
+    assert_eq!(
+        &plan(&desired, &nothing, &[]).steps[3].input["clientToken"],
+        token,
+        "the same request has the same token"
+    );
+
+    // The reply was lost: the revision is there, and is used.
+    let registered = Observed {
+        revisions: vec![revision(&desired, 1)],
+        ..nothing
+    };
+    assert_eq!(
+        operations(&plan(&desired, &registered, &[])),
+        ["CreateLogGroup", "PutRetentionPolicy", "CreateService"]
+    );
+}
+
+#[test]
+fn an_edited_tag_registers_and_updates() {
+    let before = desired(&manifest(), "1");
+    let after = desired(&manifest_with(|text| text.replace("1.0.0", "1.1.0")), "2");
+    let plan = plan(&after, &in_sync(&before), &[]);
+    assert_eq!(plan.cause, Some(Cause::Edit));
+    assert_eq!(
+        operations(&plan),
+        ["RegisterTaskDefinition", "UpdateService", "TagResource"]
+    );
+    assert_eq!(
+        plan.differences[0].path,
+        "taskDefinition.containerDefinitions[api].image"
+    );
+    assert_eq!(
+        plan.steps[1].input.keys().collect::<Vec<_>>(),
+        ["cluster", "service", "taskDefinition"]
+    );
+}
+
+#[test]
+fn drift_is_repaired_field_by_field_with_defaults_sent_explicitly() {
+    let desired = desired(&manifest(), "1");
+    let drifted = with_service(in_sync(&desired), |service| {
+        service["desiredCount"] = json!(5);
+        service["healthCheckGracePeriodSeconds"] = json!(300);
+        service["deploymentConfiguration"]["maximumPercent"] = json!(150);
+    });
+    let plan = plan(&desired, &drifted, &[]);
+    assert_eq!(plan.cause, Some(Cause::Drift));
+    assert_eq!(operations(&plan), ["UpdateService"]);
+    let input = &plan.steps[0].input;
+    assert_eq!(
+        (
+            &input["desiredCount"],
+            &input["healthCheckGracePeriodSeconds"]
+        ),
+        (&json!(2), &json!(0))
+    );
+    assert_eq!(input["deploymentConfiguration"]["maximumPercent"], 200);
+    assert!(
+        !input.contains_key("taskDefinition"),
+        "what starts no deployment never carries a definition"
+    );
+}
+
+#[test]
+fn report_tells_of_drift_and_still_rolls_out_an_edit() {
+    let report = manifest_with(|text| text + "  drift: {policy: report}\n");
+    let reporting = desired(&report, "1");
+    let drifted = with_service(in_sync(&reporting), |service| {
+        service["desiredCount"] = json!(5)
+    });
+    let told = plan(&reporting, &drifted, &[]);
+    assert_eq!((told.steps.len(), told.differences.len()), (0, 1));
+    assert_eq!(told.blocked, [Blocked::ReportOnly]);
+
+    let edited =
+        manifest_with(|text| text.replace("1.0.0", "1.1.0") + "  drift: {policy: report}\n");
+    assert!(plan(&desired(&edited, "2"), &drifted, &[]).starts_deployment());
+}
+
+#[test]
+fn what_failed_is_held_and_the_rest_is_still_repaired() {
+    let before = desired(&manifest(), "1");
+    let after = desired(&manifest_with(|text| text.replace("1.0.0", "crashes")), "2");
+    let mut observed = with_service(in_sync(&before), |service| {
+        service["healthCheckGracePeriodSeconds"] = json!(9)
+    });
+    observed.history = vec![failed(&after, revision(&after, 2), "arn:failed")];
+    let held = plan(&after, &observed, &[]);
+    let hold = held.hold.as_ref().unwrap();
+    assert_eq!(hold.reason, "api exited 1: no database");
+    assert_eq!(
+        hold.image,
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/api:crashes"
+    );
+    assert_eq!(operations(&held), ["UpdateService"]);
+    assert!(!held.starts_deployment());
+
+    // Another manifest is another projection.
+    let next = desired(&manifest_with(|text| text.replace("1.0.0", "1.2.0")), "3");
+    assert!(plan(&next, &observed, &[]).starts_deployment());
+
+    // Someone said `retry`.
+    let forgiven = with_service(observed, |service| {
+        service["tags"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"key": tags::FORGIVEN, "value": "arn:failed"}));
+    });
+    assert!(plan(&after, &forgiven, &[]).starts_deployment());
+}
+
+#[test]
+fn a_success_after_the_failure_lifts_the_hold() {
+    let before = desired(&manifest(), "1");
+    let after = desired(&manifest_with(|text| text.replace("1.0.0", "1.1.0")), "2");
+    let failure = failed(&after, revision(&after, 2), "arn:failed");
+    let success = PastDeployment {
+        outcome: Outcome::Succeeded,
+        arn: "arn:newer".to_owned(),
+        ..failure.clone()
+    };
+    let observed = Observed {
+        history: vec![success, failure],
+        ..in_sync(&before)
+    };
+    assert!(plan(&after, &observed, &[]).starts_deployment());
+}
+
+#[test]
+fn nothing_starts_during_a_rollback() {
+    let before = desired(&manifest(), "1");
+    let after = desired(&manifest_with(|text| text.replace("1.0.0", "1.1.0")), "2");
+    let rolling_back = with_service(in_sync(&before), |service| {
+        service["deployments"][0]["rolloutState"] = json!("IN_PROGRESS");
+        service["deployments"][0]["rolloutStateReason"] = json!(
+            "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/0123456789012345678."
+        );
+    });
+    let plan = plan(&after, &rolling_back, &[]);
+    assert_eq!(plan.steps, []);
+    assert_eq!(plan.blocked, [Blocked::RollingBack]);
+}
+
+#[test]
+fn nothing_of_others_is_touched() {
+    let desired = desired(&manifest(), "1");
+    let with_tags = |list: Value| {
+        with_service(in_sync(&desired), move |service| {
+            service["tags"] = list.clone()
+        })
+    };
+    let unowned = plan(&desired, &with_tags(json!([])), &[]);
+    assert_eq!(
+        (unowned.steps.len(), unowned.blocked),
+        (0, vec![Blocked::NotOwned])
+    );
+    let others = plan(
+        &desired,
+        &with_tags(json!([{"key": tags::OWNER, "value": "them/prod/api"}])),
+        &[],
+    );
+    assert_eq!(
+        (others.steps.len(), others.blocked),
+        (0, vec![Blocked::OwnedByOther("them/prod/api".to_owned())])
+    );
+}
+
+#[test]
+fn what_update_service_cannot_change_is_said_and_never_sent() {
+    let desired = desired(&manifest(), "1");
+    let other = with_service(in_sync(&desired), |service| {
+        service["launchType"] = json!("EC2")
+    });
+    let plan = plan(&desired, &other, &[]);
+    assert_eq!(
+        (plan.steps.len(), plan.blocked),
+        (
+            0,
+            vec![Blocked::NeedsReplacement(vec!["launchType".to_owned()])]
+        )
+    );
+}
+
+#[test]
+fn what_aws_did_not_take_is_not_sent_again() {
+    let desired = desired(&manifest(), "1");
+    let drifted = with_service(in_sync(&desired), |service| {
+        service["enableExecuteCommand"] = json!(true)
+    });
+    let first = plan(&desired, &drifted, &[]);
+    let remaining = super::not_taken(&desired, &first, drifted.service.as_ref().unwrap());
+    assert_eq!(remaining.len(), 1);
+    let second = plan(&desired, &drifted, &remaining);
+    assert_eq!(second.steps, []);
+}
+
+#[test]
+fn a_missing_image_changes_no_definition_and_the_rest_is_repaired() {
+    let missing = Image::Missing {
+        problem: "no such tag".to_owned(),
+    };
+    let desired = Desired::new(manifest(), "me", &missing);
+    let running = super::tests::desired(&manifest(), "1");
+    let observed = with_service(in_sync(&running), |service| {
+        service["desiredCount"] = json!(7)
+    });
+    let plan = plan(
+        &desired,
+        &Observed {
+            image: missing,
+            ..observed
+        },
+        &[],
+    );
+    assert_eq!(operations(&plan), ["UpdateService"]);
+    assert_eq!(
+        plan.blocked,
+        [Blocked::ImageMissing("no such tag".to_owned())]
+    );
+}
+
+#[test]
+fn a_count_that_is_not_declared_is_left_to_autoscaling() {
+    let manifest = manifest_with(|text| text.replace("    desiredCount: 2\n", ""));
+    let desired = desired(&manifest, "1");
+    let scaled = with_service(in_sync(&desired), |service| {
+        service["desiredCount"] = json!(40)
+    });
+    assert_eq!(plan(&desired, &scaled, &[]), Plan::default());
+}
+
+#[test]
+fn a_removed_label_is_removed() {
+    let before = desired(&manifest(), "1");
+    let after = desired(
+        &manifest_with(|text| text.replace(", labels: {team: shop}", "")),
+        "1",
+    );
+    let plan = plan(&after, &in_sync(&before), &[]);
+    let untag = plan
+        .steps
+        .iter()
+        .find(|step| step.operation == Write::UntagResource)
+        .unwrap();
+    assert_eq!(untag.input["tagKeys"], json!(["team", tags::LABELS]));
+}
+
+#[test]
+fn suspended_is_left_alone() {
+    let manifest = manifest_with(|text| text + "  suspend: INC-812\n");
+    let desired = desired(&manifest, "2");
+    let plan = plan(&desired, &in_sync(&desired), &[]);
+    assert_eq!(
+        (plan.steps.len(), plan.blocked),
+        (0, vec![Blocked::Suspended("INC-812".to_owned())])
+    );
+}
+
+#[test]
+fn old_revisions_go_and_what_runs_stays() {
+    let manifest = manifest_with(|text| text + "  rollout: {keepRevisions: 2}\n");
+    let desired = desired(&manifest, "1");
+    let revisions: Vec<_> = (1..=5)
+        .rev()
+        .map(|number| revision(&desired, number))
+        .collect();
+    let plan = plan(
+        &desired,
+        &Observed {
+            revisions,
+            ..in_sync(&desired)
+        },
+        &[],
+    );
+    let given_up: Vec<_> = plan
+        .steps
+        .iter()
+        .map(|step| step.input["taskDefinition"].as_str().unwrap())
+        .collect();
+    let ends: Vec<_> = given_up
+        .iter()
+        .map(|arn| arn.rsplit(':').next().unwrap())
+        .collect();
+    assert_eq!(ends, ["2", "3"], "1 runs, 5 and 4 are kept");
+}
