@@ -1,10 +1,8 @@
 //! The children: started in their own process groups, written down, watched, and ended in the reverse order.
 
 use std::{
-    collections::VecDeque,
-    fs::{File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
+    io,
+    path::PathBuf,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -18,16 +16,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     files::{self, FilesError},
+    logs,
     process::{Farewell, Recorded, kill_group},
 };
 
 /// More children than this never die unnoticed at once.
 const DEATHS: usize = 64;
-/// A log that has grown beyond this starts anew.
-const LOG_LIMIT: u64 = 16 << 20;
-/// How much of a log's end is shown.
-const TAIL: u64 = 4 << 10;
-const TAIL_LINES: usize = 10;
 /// For a leftover of an earlier run, which nobody waits for.
 const LEFTOVER_GRACE: Duration = Duration::from_secs(10);
 
@@ -74,15 +68,22 @@ pub(super) struct Death {
     pub(super) log: PathBuf,
 }
 
+impl Death {
+    /// How it ended, in one line.
+    pub(super) fn how(&self) -> String {
+        match self.status {
+            Some(status) => format!("{} ended ({status})", self.name),
+            None => format!("{} ended", self.name),
+        }
+    }
+}
+
 impl std::fmt::Display for Death {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.status {
-            Some(status) => write!(f, "{} ended ({status})", self.name)?,
-            None => write!(f, "{} ended", self.name)?,
-        }
-        let tail = tail(&self.log);
+        f.write_str(&self.how())?;
+        let tail = logs::tail(&self.log);
         if !tail.is_empty() {
-            write!(f, "; its last output:")?;
+            f.write_str("; its last output:")?;
         }
         tail.iter().try_for_each(|line| write!(f, "\n    {line}"))
     }
@@ -222,7 +223,7 @@ impl Household {
     /// Starts logs anew that have grown too long. Children append, so they go on at the new beginning.
     pub(super) fn bound_logs(&self) {
         for child in &self.children {
-            bound(&child.log, LOG_LIMIT);
+            logs::bound(&child.log);
         }
     }
 
@@ -266,7 +267,7 @@ impl Household {
             least_grace,
             leash,
         } = plan;
-        let output = open_log(&log)?;
+        let output = logs::open(&log)?;
         let errors = output.try_clone().map_err(files::io_error("open", &log))?;
         command
             .stdin(if leash { Stdio::piped() } else { Stdio::null() })
@@ -322,49 +323,10 @@ impl Household {
     }
 }
 
-fn open_log(path: &Path) -> Result<File, FilesError> {
-    bound(path, LOG_LIMIT);
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(files::io_error("open", path))
-}
-
-/// Empties a log that is longer than `limit`. A log that cannot be bounded is still a log.
-fn bound(path: &Path, limit: u64) {
-    if path.metadata().is_ok_and(|log| log.len() > limit) {
-        let _kept = OpenOptions::new().write(true).truncate(true).open(path);
-    }
-}
-
-/// The last lines of a log, as far as they can be had.
-pub(super) fn tail(path: &Path) -> Vec<String> {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-        let mut end = Vec::new();
-        file.take(TAIL).read_to_end(&mut end)?;
-        Ok(end)
-    };
-    let end = read().unwrap_or_default();
-    let mut lines = VecDeque::with_capacity(TAIL_LINES);
-    for line in String::from_utf8_lossy(&end)
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-    {
-        if lines.len() == TAIL_LINES {
-            lines.pop_front();
-        }
-        lines.push_back(line.to_owned());
-    }
-    lines.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     fn shell(name: &'static str, script: &str, dir: &Path) -> Plan {
         let mut command = Command::new("/bin/sh");
@@ -420,10 +382,10 @@ mod tests {
         stubborn.grace = Duration::from_millis(200);
         let log = stubborn.log.clone();
         household.start(stubborn).unwrap();
-        while tail(&log).is_empty() {
+        while logs::tail(&log).is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let grandchild: i32 = tail(&log).first().unwrap().parse().unwrap();
+        let grandchild: i32 = logs::tail(&log).first().unwrap().parse().unwrap();
         let grandchild = Recorded::new("sleep", grandchild, Farewell::Terminate);
         household.end(&CancellationToken::new()).await;
         tokio::time::timeout(Duration::from_secs(5), async {
@@ -448,18 +410,5 @@ mod tests {
             .unwrap();
         let _second = household(dir.path()).await;
         assert!(left.iter().all(|left| !left.is_running()));
-    }
-
-    #[test]
-    fn the_tail_is_bounded() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.log");
-        let text: String = (0..5000).map(|n| format!("line {n}\n")).collect();
-        std::fs::write(&path, text).unwrap();
-        let tail = tail(&path);
-        assert_eq!(tail.len(), TAIL_LINES);
-        assert_eq!(tail.last().unwrap(), "line 4999");
-        bound(&path, 10);
-        assert_eq!(path.metadata().unwrap().len(), 0);
     }
 }

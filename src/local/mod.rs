@@ -18,6 +18,7 @@ mod endpoints;
 mod env;
 mod files;
 mod images;
+mod logs;
 mod place;
 mod ports;
 mod postgres;

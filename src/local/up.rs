@@ -352,7 +352,10 @@ async fn supervise(
                     return Err(UpError::Daemon { reason, death });
                 }
                 let wait = backoff.next(started.elapsed());
-                progress.say(format_args!("{death}\nthe daemon is started again in {}", seconds(wait)));
+                progress.say(format_args!(
+                    "{}; it is started again in {}; its output is in {}",
+                    death.how(), seconds(wait), death.log.display()
+                ));
                 restart = Some(tokio::time::Instant::now() + wait);
             }
             _tick = bound_logs.tick() => household.bound_logs(),
