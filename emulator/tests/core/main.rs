@@ -7,6 +7,7 @@
 
 mod api;
 mod breaker;
+mod chaos;
 mod failures;
 mod logs;
 mod rollouts;

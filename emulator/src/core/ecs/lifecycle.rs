@@ -283,7 +283,8 @@ impl Cloud {
         let Some(mut task) = self.ecs.tasks.remove(arn) else {
             return;
         };
-        if task.launch == Launch::Asked {
+        // A report that comes after its containers' ends says nothing new.
+        if task.launch == Launch::Asked && task.status < Status::Deprovisioning {
             task.launch = Launch::Started;
             task.version += 1;
             for container in &mut task.containers {
@@ -324,7 +325,7 @@ impl Cloud {
         let Some(mut task) = self.ecs.tasks.remove(arn) else {
             return;
         };
-        if task.launch == Launch::Asked {
+        if task.launch == Launch::Asked && task.status < Status::Deprovisioning {
             self.failed_to_start(&mut task, reason, now);
         }
         self.ecs.tasks.insert(arn.to_owned(), task);
