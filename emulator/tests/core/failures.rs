@@ -5,7 +5,7 @@ use std::time::Duration;
 use emulator::core::Effect;
 use serde_json::json;
 
-use crate::world::{World, definition};
+use crate::{furniture::definition, world::World};
 
 const SOON: Duration = Duration::from_secs(300);
 
