@@ -400,3 +400,167 @@ fn a_describe_changes_nothing() {
         assert_eq!(world.service(), first);
     }
 }
+
+/// Every operation with the members it knows, each filled with nonsense.
+#[test]
+fn nonsense_is_refused_and_changes_nothing() {
+    let operations: &[(Service, &[&str], &[&str])] = &[
+        (
+            Service::Ecs,
+            &[
+                "CreateCluster",
+                "DescribeClusters",
+                "ListClusters",
+                "RegisterTaskDefinition",
+                "DescribeTaskDefinition",
+                "ListTaskDefinitions",
+                "ListTaskDefinitionFamilies",
+                "DeregisterTaskDefinition",
+                "CreateService",
+                "UpdateService",
+                "DeleteService",
+                "DescribeServices",
+                "ListServices",
+                "ListTasks",
+                "DescribeTasks",
+                "StopTask",
+                "TagResource",
+                "UntagResource",
+                "ListTagsForResource",
+                "ListServiceDeployments",
+                "DescribeServiceDeployments",
+                "DescribeServiceRevisions",
+            ],
+            &[
+                "clusterName",
+                "clusters",
+                "family",
+                "containerDefinitions",
+                "taskDefinition",
+                "service",
+                "services",
+                "desiredCount",
+                "networkConfiguration",
+                "loadBalancers",
+                "deploymentConfiguration",
+                "tasks",
+                "task",
+                "resourceArn",
+                "tags",
+                "tagKeys",
+                "serviceDeploymentArns",
+                "serviceRevisionArns",
+                "nextToken",
+            ],
+        ),
+        (
+            Service::Elbv2,
+            &[
+                "CreateLoadBalancer",
+                "DescribeLoadBalancers",
+                "CreateTargetGroup",
+                "DescribeTargetGroups",
+                "ModifyTargetGroup",
+                "ModifyTargetGroupAttributes",
+                "DescribeTargetGroupAttributes",
+                "CreateListener",
+                "DescribeListeners",
+                "DescribeTargetHealth",
+                "RegisterTargets",
+                "DeregisterTargets",
+            ],
+            &[
+                "Name",
+                "Subnets",
+                "TargetGroupArn",
+                "Attributes",
+                "Port",
+                "DefaultActions",
+                "Targets",
+                "Matcher",
+                "Marker",
+            ],
+        ),
+        (
+            Service::Logs,
+            &[
+                "CreateLogGroup",
+                "DescribeLogGroups",
+                "PutRetentionPolicy",
+                "DeleteRetentionPolicy",
+                "TagResource",
+                "ListTagsForResource",
+                "DescribeLogStreams",
+                "GetLogEvents",
+                "FilterLogEvents",
+            ],
+            &[
+                "logGroupName",
+                "logStreamName",
+                "retentionInDays",
+                "resourceArn",
+                "tags",
+                "nextToken",
+                "limit",
+                "filterPattern",
+            ],
+        ),
+        (
+            Service::Ecr,
+            &[
+                "CreateRepository",
+                "DescribeRepositories",
+                "PutImage",
+                "DescribeImages",
+                "BatchGetImage",
+                "ListImages",
+            ],
+            &[
+                "repositoryName",
+                "imageManifest",
+                "imageTag",
+                "imageIds",
+                "nextToken",
+                "maxResults",
+            ],
+        ),
+    ];
+    let junk = [
+        json!(null),
+        json!(-1),
+        json!(1e300),
+        json!(""),
+        json!("\u{0}é/:@"),
+        json!("arn:aws:ecs:eu-central-1:123456789012:"),
+        json!([]),
+        json!([null]),
+        json!([{}]),
+        json!([[]]),
+        json!({}),
+        json!({ "x": 1 }),
+        json!(true),
+    ];
+    let mut world = World::furnished();
+    world.deploy("good", 1);
+    let before = world.service();
+    for (service, names, members) in operations {
+        for name in *names {
+            for member in *members {
+                for value in &junk {
+                    let mut input = json!({ "cluster": "main" });
+                    input[*member] = value.clone();
+                    for input in [input, json!({ (*member): value })] {
+                        if let Err(error) = world.call(*service, name, input) {
+                            assert!(
+                                error.status == 400 && !error.code.is_empty(),
+                                "{name}: {error}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+    world.pass(Duration::from_secs(60));
+    assert_eq!(world.service(), before);
+}

@@ -112,6 +112,23 @@ fn the_grace_period_keeps_an_unhealthy_task() {
 }
 
 #[test]
+fn a_grace_period_made_longer_still_ends() {
+    let mut world = World::furnished();
+    let mut input = world.service_input("unhealthy", 1);
+    input["healthCheckGracePeriodSeconds"] = json!(60);
+    world.ecs("CreateService", input);
+    world.until(SOON, "unhealthy", |world| {
+        world.target_states() == ["unhealthy"]
+    });
+    world.update(json!({ "healthCheckGracePeriodSeconds": 600 }));
+    world.pass(Duration::from_secs(500));
+    assert!(world.tasks("STOPPED").is_empty());
+    world.until(SOON, "the replacement", |world| {
+        world.service()["pendingCount"] == 1
+    });
+}
+
+#[test]
 fn stop_task_is_not_a_failure_and_is_repaired() {
     let mut world = World::furnished();
     world.deploy("good", 2);

@@ -95,17 +95,10 @@ impl Cloud {
 
     /// What follows for the service from a task that runs.
     fn note_running(&mut self, task: &Task, now: Timestamp) {
-        let settled = self.pace.after(now, time::UNCHECKED);
-        let grace = self.ecs.services.get_mut(&task.service).map(|service| {
+        if let Some(service) = self.ecs.services.get_mut(&task.service) {
             service.back_off = super::service::BackOff::default();
-            later(now, service.settings.grace)
-        });
-        self.wake_service(&task.service, now);
-        if let Some(grace) = grace.filter(|_| !task.balancers.is_empty()) {
-            self.wake_service(&task.service, grace);
-        } else {
-            self.wake_service(&task.service, settled);
         }
+        self.wake_service(&task.service, now);
     }
 
     fn failed_to_start(&mut self, task: &mut Task, reason: String, now: Timestamp) {

@@ -32,6 +32,17 @@ impl Cloud {
                 task.said_unhealthy,
             );
             let ill = self.ill_target(task);
+            if let (Some(Phase::Running), Some(started)) = (phase, task.started) {
+                // By then time alone will have changed how it counts.
+                let turns = if task.targets.is_empty() {
+                    self.pace.after(started, time::UNCHECKED)
+                } else {
+                    later(started, service.settings.grace)
+                };
+                if turns > now {
+                    self.wake_service(&service.arn, turns);
+                }
+            }
             let Some(task) = self.ecs.tasks.get_mut(&arn) else {
                 continue;
             };
