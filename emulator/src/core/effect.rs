@@ -1,6 +1,6 @@
 //! What the model asks of the world, and what the world reports back. The driver carries effects out.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+use std::{collections::BTreeMap, fmt, net::Ipv4Addr, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -35,8 +35,8 @@ pub struct TaskLaunch {
     pub containers: Vec<ContainerLaunch>,
 }
 
-/// One container: a local process.
-#[derive(Debug, Clone, PartialEq)]
+/// One container: a local process. Its `Debug` form names the environment's variables and not their values.
+#[derive(Clone, PartialEq)]
 pub struct ContainerLaunch {
     /// The container's name in the definition.
     pub name: String,
@@ -53,6 +53,21 @@ pub struct ContainerLaunch {
     pub log: Option<LogTarget>,
     /// From SIGTERM to SIGKILL.
     pub stop_timeout: Duration,
+}
+
+impl fmt::Debug for ContainerLaunch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.environment.keys().collect();
+        f.debug_struct("ContainerLaunch")
+            .field("name", &self.name)
+            .field("image", &self.image)
+            .field("command", &self.command)
+            .field("environment", &names)
+            .field("ports", &self.ports)
+            .field("log", &self.log)
+            .field("stop_timeout", &self.stop_timeout)
+            .finish()
+    }
 }
 
 /// A declared container port.

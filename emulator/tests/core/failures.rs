@@ -260,6 +260,7 @@ fn secrets_reach_the_process_and_nothing_else() {
     assert_eq!(launch.containers[0].environment["DATABASE_URL"], "hunter2");
     assert_eq!(launch.containers[0].environment["RUST_LOG"], "info");
     assert!(!format!("{:?}", world.cloud).contains("hunter2"));
+    assert!(!format!("{:?}", world.effects).contains("hunter2"));
 }
 
 #[test]

@@ -12,5 +12,6 @@ mod definitions;
 mod failures;
 mod furniture;
 mod logs;
+mod nonsense;
 mod rollouts;
 mod world;

@@ -170,10 +170,8 @@ impl Cloud {
             ));
         }
         let mut document = containers::normalized(&input)?;
-        for list in ["compatibilities"] {
-            if let Some(Value::Array(list)) = document.get_mut(list) {
-                self.ids.shuffle(list);
-            }
+        if let Some(Value::Array(list)) = document.get_mut("compatibilities") {
+            self.ids.shuffle(list);
         }
         for container in document
             .get_mut("containerDefinitions")

@@ -15,6 +15,9 @@ use crate::core::{
     time::{self, Timer, later},
 };
 
+/// Stopped tasks kept in all.
+const STOPPED: usize = 2_000;
+
 impl Cloud {
     /// The step that a task takes by itself.
     pub(crate) fn step_task(&mut self, arn: &str, now: Timestamp) {
@@ -145,6 +148,22 @@ impl Cloud {
         self.ecs.addresses.give_back(task.address);
         self.wake_service(&task.service, now);
         self.schedule(task, later(now, time::KEEP_STOPPED));
+        self.forget_oldest_stopped();
+    }
+
+    fn forget_oldest_stopped(&mut self) {
+        let stopped = || {
+            self.ecs
+                .tasks
+                .values()
+                .filter(|task| task.stopped.is_some())
+        };
+        if stopped().count() >= STOPPED {
+            let oldest = stopped().min_by_key(|task| task.stopped);
+            if let Some(arn) = oldest.map(|task| task.arn.clone()) {
+                self.ecs.tasks.remove(&arn);
+            }
+        }
     }
 
     /// The driver has started every container.
