@@ -1,5 +1,7 @@
 //! Pages of a list, with opaque tokens that survive the coming and going of items.
 
+use serde_json::Value;
+
 use super::{ApiError, input::Input};
 
 /// The names that a service gives to paging's members.
@@ -59,4 +61,12 @@ impl Paging {
 
 fn decode(token: &str) -> Option<String> {
     String::from_utf8(hex::decode(token).ok()?).ok()
+}
+
+/// Adds the token of the next page, when there is one.
+pub(crate) fn with_token(mut reply: Value, next: Option<String>) -> Value {
+    if let (Some(next), Some(map)) = (next, reply.as_object_mut()) {
+        map.insert("nextToken".to_owned(), Value::from(next));
+    }
+    reply
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use emulator::core::Effect;
 use serde_json::json;
 
-use crate::world::{World, definition};
+use crate::{furniture::definition, world::World};
 
 const SOON: Duration = Duration::from_secs(300);
 
@@ -105,6 +105,23 @@ fn the_grace_period_keeps_an_unhealthy_task() {
     });
     world.pass(Duration::from_secs(90));
     assert_eq!(world.service()["runningCount"], 1);
+    assert!(world.tasks("STOPPED").is_empty());
+    world.until(SOON, "the replacement", |world| {
+        world.service()["pendingCount"] == 1
+    });
+}
+
+#[test]
+fn a_grace_period_made_longer_still_ends() {
+    let mut world = World::furnished();
+    let mut input = world.service_input("unhealthy", 1);
+    input["healthCheckGracePeriodSeconds"] = json!(60);
+    world.ecs("CreateService", input);
+    world.until(SOON, "unhealthy", |world| {
+        world.target_states() == ["unhealthy"]
+    });
+    world.update(json!({ "healthCheckGracePeriodSeconds": 600 }));
+    world.pass(Duration::from_secs(500));
     assert!(world.tasks("STOPPED").is_empty());
     world.until(SOON, "the replacement", |world| {
         world.service()["pendingCount"] == 1

@@ -7,7 +7,10 @@
 
 mod api;
 mod breaker;
+mod chaos;
+mod definitions;
 mod failures;
+mod furniture;
 mod logs;
 mod rollouts;
 mod world;

@@ -270,10 +270,12 @@ fn a_deleted_service_drains_and_is_then_inactive() {
         refused.1,
         "The service cannot be stopped while it is scaled above 0."
     );
-    world.ecs(
+    let deleted = world.ecs(
         "DeleteService",
         json!({ "cluster": "main", "service": "api", "force": true }),
     );
+    let breaker = &deleted["service"]["deploymentConfiguration"]["deploymentCircuitBreaker"];
+    assert_eq!(*breaker, json!({ "enable": true, "rollback": true }));
     assert_eq!(world.service()["status"], "DRAINING");
     assert_eq!(
         world.ecs("ListServices", json!({ "cluster": "main" }))["serviceArns"],

@@ -11,10 +11,9 @@ use super::{
 };
 use crate::core::{
     ApiError, Cloud, Reply,
-    ecr::with_token,
     error::{fault, invalid, limit},
     input::Input,
-    page::Paging,
+    page::{Paging, with_token},
 };
 
 const CLUSTERS: usize = 1_000;

@@ -49,7 +49,7 @@ const CONTAINER_MEMBERS: [&str; 37] = [
     "pseudoTerminal",
 ];
 /// What a local process cannot have. Limits of resources and users are accepted and have no effect.
-const UNSUPPORTED: [&str; 13] = [
+const UNSUPPORTED: [&str; 18] = [
     "repositoryCredentials",
     "links",
     "restartPolicy",
@@ -63,6 +63,11 @@ const UNSUPPORTED: [&str; 13] = [
     "dnsServers",
     "extraHosts",
     "healthCheck",
+    "hostname",
+    "interactive",
+    "pseudoTerminal",
+    "resourceRequirements",
+    "systemControls",
 ];
 const CONTAINERS: usize = 10;
 
@@ -245,6 +250,7 @@ fn normalized_container(
         ));
     }
     container.texts("command")?;
+    container.word("versionConsistency", &["enabled"])?;
     let mut view = Map::new();
     view.insert("name".to_owned(), Value::from(name));
     view.insert("image".to_owned(), Value::from(image));

@@ -11,10 +11,9 @@ use super::{
 };
 use crate::core::{
     ApiError, Call, Cloud, Reply,
-    ecr::with_token,
     error::{client, invalid, limit},
     input::Input,
-    page::Paging,
+    page::{Paging, with_token},
     time::seconds,
 };
 

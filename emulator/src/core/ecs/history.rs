@@ -12,10 +12,9 @@ use super::{
 };
 use crate::core::{
     ApiError, Cloud, Reply,
-    ecr::with_token,
     error::{fault, invalid},
     input::Input,
-    page::Paging,
+    page::{Paging, with_token},
     time::seconds,
 };
 

@@ -5,8 +5,10 @@
 
 mod addresses;
 mod breaker;
+mod carry_out;
 mod clusters;
 mod containers;
+mod create_task;
 mod definitions;
 mod history;
 mod launch;
@@ -20,6 +22,7 @@ mod services;
 mod tags;
 mod task;
 mod task_calls;
+mod task_health;
 
 use std::collections::BTreeMap;
 

@@ -3,13 +3,12 @@
 use jiff::Timestamp;
 
 use super::{
-    scheduler::{Decision, Member, Phase, Side, Situation, decide},
+    scheduler::{Member, Phase, Side, Situation, decide},
     service::{DeploymentStatus, Life, Rollout, Service},
-    task::{Status, StopCode, Task},
+    task::{Status, Task},
 };
 use crate::core::{
     Cloud,
-    elb::State,
     time::{self, later},
 };
 
@@ -80,62 +79,6 @@ impl Cloud {
         }
     }
 
-    /// A task's first health counts for its deployment; the first sign of ill health is said.
-    fn note_healthy(&mut self, service: &mut Service, now: Timestamp) {
-        let tasks: Vec<String> = self
-            .ecs
-            .tasks_of(&service.arn)
-            .map(|t| t.arn.clone())
-            .collect();
-        for arn in tasks {
-            let Some(task) = self.ecs.tasks.get(&arn) else {
-                continue;
-            };
-            let phase = self.phase(service, task, now);
-            let (id, deployment, said) = (
-                task.id.clone(),
-                task.deployment.clone(),
-                task.said_unhealthy,
-            );
-            let ill = self.ill_target(task);
-            let Some(task) = self.ecs.tasks.get_mut(&arn) else {
-                continue;
-            };
-            if phase == Some(Phase::Healthy) {
-                task.said_unhealthy = false;
-                if !task.was_healthy {
-                    task.was_healthy = true;
-                    service.count_success(&deployment);
-                }
-            }
-            if let (Some(Phase::Unhealthy), Some((group, port, cause)), false) = (phase, ill, said)
-            {
-                task.said_unhealthy = true;
-                let message = format!(
-                    ") (task {id}) (port {port}) is unhealthy in (target-group {group}) due to (reason {cause})."
-                );
-                service.say(&mut self.ids, now, &message);
-            }
-        }
-    }
-
-    /// ECS registers a running task's target again when it was deregistered by hand. Source:
-    /// <https://github.com/aws/containers-roadmap/issues/251>
-    fn register_again(&mut self, service: &Service, now: Timestamp) {
-        let lost: Vec<_> = self
-            .ecs
-            .tasks_of(&service.arn)
-            .filter(|task| task.status == Status::Running && !task.is_leaving())
-            .flat_map(|task| task.targets.iter().cloned())
-            .filter(|(group, target)| {
-                matches!(self.elb.state(group, *target), None | Some(State::Draining))
-            })
-            .collect();
-        for (group, target) in lost {
-            self.register_target(&group, target, now);
-        }
-    }
-
     fn situation(&mut self, service: &Service, now: Timestamp) -> Situation {
         let sides = service.deployments.iter().map(|deployment| Side {
             desired: deployment.desired,
@@ -167,188 +110,6 @@ impl Cloud {
             self.wake_service(&service.arn, until);
         }
         situation
-    }
-
-    /// How a task counts; `None` when it counts no more.
-    fn phase(&self, service: &Service, task: &Task, now: Timestamp) -> Option<Phase> {
-        if matches!(task.status, Status::Deprovisioning | Status::Stopped) {
-            return None;
-        }
-        if task.is_leaving() {
-            return Some(Phase::Stopping);
-        }
-        let (Status::Running, Some(started)) = (task.status, task.started) else {
-            return Some(Phase::Starting);
-        };
-        if task.targets.is_empty() {
-            let healthy = self.pace.after(started, time::UNCHECKED) <= now;
-            return Some(if healthy {
-                Phase::Healthy
-            } else {
-                Phase::Running
-            });
-        }
-        let state = |(group, target): &(String, _)| self.elb.state(group, *target);
-        if task
-            .targets
-            .iter()
-            .all(|target| state(target) == Some(State::Healthy))
-        {
-            return Some(Phase::Healthy);
-        }
-        let in_grace = now < later(started, service.settings.grace);
-        let ill = self.ill_target(task).is_some() && !in_grace;
-        Some(if ill {
-            Phase::Unhealthy
-        } else {
-            Phase::Running
-        })
-    }
-
-    /// The first of a task's targets that fails its checks: group, port, cause.
-    fn ill_target(&self, task: &Task) -> Option<(String, u16, String)> {
-        task.targets
-            .iter()
-            .find_map(|(group, target)| match self.elb.state(group, *target)? {
-                State::Unhealthy(cause) => Some((group.clone(), target.port, cause.text())),
-                State::Unused
-                | State::Registering
-                | State::Checking
-                | State::Healthy
-                | State::Draining => None,
-            })
-    }
-
-    fn carry_out(&mut self, service: &mut Service, decision: &Decision, now: Timestamp) {
-        for (deployment, desired) in service.deployments.iter_mut().zip(&decision.desired) {
-            if deployment.desired != *desired {
-                deployment.desired = *desired;
-                deployment.updated = now;
-            }
-        }
-        for start in &decision.starts {
-            self.start_tasks(service, start.side, start.count, start.replacing, now);
-        }
-        self.stop_unhealthy(service, &decision.unhealthy, now);
-        self.stop_surplus(service, &decision.surplus, now);
-        let blocked = decision.blocked;
-        if let Some(primary) = service.deployments.first_mut()
-            && blocked
-            && !primary.blocked
-        {
-            primary.blocked = true;
-            let message = ") was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.";
-            service.say(&mut self.ids, now, message);
-        }
-    }
-
-    fn start_tasks(
-        &mut self,
-        service: &mut Service,
-        side: usize,
-        count: u32,
-        replacing: u32,
-        now: Timestamp,
-    ) {
-        let mut ids = Vec::new();
-        for _ in 0..count {
-            if let Some(id) = self.create_task(service, side, now) {
-                ids.push(id);
-            }
-        }
-        if ids.is_empty() {
-            return;
-        }
-        service.steady = false;
-        let why = if replacing > 0 {
-            format!(" Amazon ECS replaced {replacing} tasks due to an unhealthy status.")
-        } else {
-            String::new()
-        };
-        let message = format!(
-            ") has started {} tasks: {}.{why}",
-            ids.len(),
-            tasks_text(&ids)
-        );
-        service.say(&mut self.ids, now, &message);
-    }
-
-    fn stop_unhealthy(&mut self, service: &mut Service, tasks: &[String], now: Timestamp) {
-        for arn in tasks {
-            let Some(task) = self.ecs.tasks.get(arn) else {
-                continue;
-            };
-            let group = self.ill_target(task).map(|(group, _, _)| group);
-            let (id, deployment) = (task.id.clone(), task.deployment.clone());
-            let reason = format!(
-                "Task failed ELB health checks in (target-group {})",
-                group.unwrap_or_default()
-            );
-            service.count_failure(&deployment);
-            service.steady = false;
-            let message = format!(") has stopped 1 running tasks: {}.", tasks_text(&[id]));
-            service.say(&mut self.ids, now, &message);
-            self.say_draining(service, std::slice::from_ref(arn), now);
-            self.leave(arn, StopCode::ServiceScheduler, reason, now);
-        }
-        if !tasks.is_empty() {
-            // The breaker may have had enough.
-            self.wake_service(&service.arn, now);
-        }
-    }
-
-    fn stop_surplus(&mut self, service: &mut Service, tasks: &[String], now: Timestamp) {
-        let (mut running, mut pending) = (Vec::new(), 0);
-        for arn in tasks {
-            match self.ecs.tasks.get(arn) {
-                Some(task) if task.status == Status::Running => running.push(task.id.clone()),
-                Some(_) => pending += 1,
-                None => {}
-            }
-        }
-        if !tasks.is_empty() {
-            service.steady = false;
-        }
-        if pending > 0 {
-            let message = format!(") stopped {pending} pending tasks.");
-            service.say(&mut self.ids, now, &message);
-        }
-        if !running.is_empty() {
-            let message = format!(
-                ") has stopped {} running tasks: {}.",
-                running.len(),
-                tasks_text(&running)
-            );
-            service.say(&mut self.ids, now, &message);
-        }
-        self.say_draining(service, tasks, now);
-        let primary = service.primary().map(|primary| primary.id.clone());
-        let reason = format!(
-            "Scaling activity initiated by (deployment ecs-svc/{})",
-            primary.unwrap_or_default()
-        );
-        for arn in tasks {
-            self.leave(arn, StopCode::ServiceScheduler, reason.clone(), now);
-        }
-    }
-
-    /// Says which targets are about to be taken out of rotation.
-    fn say_draining(&mut self, service: &mut Service, tasks: &[String], now: Timestamp) {
-        let mut groups: Vec<(String, u32)> = Vec::new();
-        for task in tasks.iter().filter_map(|arn| self.ecs.tasks.get(arn)) {
-            for (group, _) in &task.targets {
-                match groups.iter_mut().find(|(known, _)| known == group) {
-                    Some((_, count)) => *count += 1,
-                    None => groups.push((group.clone(), 1)),
-                }
-            }
-        }
-        for (group, count) in &groups {
-            let message = format!(") deregistered {count} targets in (target-group {group})");
-            service.say(&mut self.ids, now, &message);
-            let message = format!(") has begun draining connections on {count} tasks.");
-            service.say(&mut self.ids, now, &message);
-        }
     }
 
     /// An old deployment without tasks is forgotten, unless it is what a rollback would go back to.
@@ -461,10 +222,4 @@ fn last_event(service: &Service) -> Timestamp {
         .events
         .front()
         .map_or(service.created, |event| event.at)
-}
-
-/// `(task ID) (task ID)`.
-fn tasks_text(ids: &[String]) -> String {
-    let each: Vec<String> = ids.iter().map(|id| format!("(task {id})")).collect();
-    each.join(" ")
 }

@@ -9,7 +9,10 @@ use super::{
     task::Task,
 };
 use crate::core::{
-    ApiError, Cloud, Reply, ecr::with_token, error::invalid, input::Input, page::Paging,
+    ApiError, Cloud, Reply,
+    error::invalid,
+    input::Input,
+    page::{Paging, with_token},
     time::seconds,
 };
 

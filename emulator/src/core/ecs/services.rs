@@ -288,7 +288,7 @@ impl Cloud {
         }
         let look = self.pace.after(now, time::SCHEDULE);
         self.wake_service(&arn, look);
-        Ok(json!({ "service": self.service_view_of(&arn) }))
+        Ok(json!({ "service": self.service_view_of(&arn).map(narrowed) }))
     }
 
     /// A service of the cluster by its name or ARN, whatever its state.
@@ -311,6 +311,18 @@ impl Cloud {
                 .arn("ecs", &format!("service/{cluster}/{reference}"))
         }
     }
+}
+
+/// DeleteService has been observed to show less of the deployment configuration than the other calls.
+fn narrowed(mut service: Value) -> Value {
+    if let Some(Value::Object(map)) = service.get_mut("deploymentConfiguration") {
+        map.shift_remove("bakeTimeInMinutes");
+        if let Some(Value::Object(breaker)) = map.get_mut("deploymentCircuitBreaker") {
+            breaker.shift_remove("resetOnHealthyTask");
+            breaker.shift_remove("thresholdConfiguration");
+        }
+    }
+    service
 }
 
 /// What must be equal for a replay: everything but the tags.

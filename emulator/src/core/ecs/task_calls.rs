@@ -8,7 +8,10 @@ use super::{
     task::{StopCode, Task},
 };
 use crate::core::{
-    ApiError, Cloud, Reply, ecr::with_token, error::invalid, input::Input, page::Paging,
+    ApiError, Cloud, Reply,
+    error::invalid,
+    input::Input,
+    page::{Paging, with_token},
 };
 
 const PAGING: Paging = Paging {

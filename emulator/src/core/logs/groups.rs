@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 use super::{CODE, missing_group, store::Group};
 use crate::core::{
     ApiError, Cloud, Reply,
-    ecr::with_token,
     error::{fault, invalid, limit},
     input::Input,
-    page::Paging,
+    page::{Paging, with_token},
 };
 
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>

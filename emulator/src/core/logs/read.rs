@@ -9,7 +9,10 @@ use super::{
     store::{Group, LogEvent, Stream},
 };
 use crate::core::{
-    ApiError, Cloud, Reply, ecr::with_token, error::invalid, input::Input, page::Paging,
+    ApiError, Cloud, Reply,
+    error::invalid,
+    input::Input,
+    page::{Paging, with_token},
 };
 
 /// Both readers: at most 1 MB or 10,000 events a page. Source:
