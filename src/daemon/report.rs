@@ -189,7 +189,12 @@ impl Reporter {
         if before
             .is_none_or(|before| before.phase != status.phase || before.message != status.message)
         {
-            tracing::info!(service = %status.name, cluster = %status.cluster, phase = %status.phase, "{}", status.message);
+            let message = if status.message.is_empty() {
+                "as the manifest says"
+            } else {
+                &status.message
+            };
+            tracing::info!(service = %status.name, cluster = %status.cluster, phase = %status.phase, "{message}");
         }
         self.board.set_service(key.clone(), status);
     }

@@ -12,7 +12,6 @@ use super::{
 
 /// Its access key, by which the journal tells its calls from ours.
 const ACCESS_KEY: &str = "evenkeel-daemon";
-const OWNER: &str = "local";
 /// It promises to end within 5 s.
 const GRACE: Duration = Duration::from_secs(10);
 const USAGE: i32 = 64;
@@ -48,7 +47,7 @@ impl Daemon {
             .arg(&self.manifests)
             .arg("--terraform-outputs")
             .arg(&self.outputs)
-            .args(["--http", &self.address.to_string(), "--owner", OWNER])
+            .args(["--http", &self.address.to_string()])
             .env_remove("DATABASE_URL")
             .env_remove("REDIS_URL");
         // A profile, or an endpoint per service, would lead away from the emulator: to a real account.

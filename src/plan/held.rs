@@ -8,7 +8,7 @@ use crate::{
     diff::differences,
     document::Document,
     normal,
-    observed::{Observed, Outcome, PastDeployment},
+    observed::{LiveService, Observed, Outcome, PastDeployment},
     shape, tags,
 };
 
@@ -40,22 +40,23 @@ pub struct Hold {
     pub since: Option<Timestamp>,
 }
 
-/// The failed deployment that aimed at exactly what is desired, unless the same has been reached since, is on its way,
-/// or was forgiven. The newest outcome for the same aim counts.
-pub(super) fn hold(desired: &Desired, observed: &Observed) -> Option<Hold> {
-    let forgiven = observed
-        .service
-        .as_ref()
-        .and_then(|service| service.tags().remove(tags::FORGIVEN));
-    let newest = observed
+/// The newest deployment that aimed at exactly what is desired, if it failed. One that was replaced before its end says
+/// nothing; one that succeeded or still runs makes older failures count no more.
+pub(super) fn failed_before<'a>(
+    desired: &Desired,
+    observed: &'a Observed,
+) -> Option<&'a PastDeployment> {
+    observed
         .history
         .iter()
         .filter(|past| past.outcome != Outcome::Superseded)
-        .find(|past| aims_at(past, desired))?;
-    if newest.outcome != Outcome::Failed || forgiven.as_deref() == Some(&newest.arn) {
-        return None;
-    }
-    Some(describe(newest))
+        .find(|past| aims_at(past, desired))
+        .filter(|newest| newest.outcome == Outcome::Failed)
+}
+
+/// Whether someone has said that this failed deployment may be tried again.
+pub(super) fn is_forgiven(past: &PastDeployment, service: &LiveService) -> bool {
+    service.tags().get(tags::FORGIVEN) == Some(&past.arn)
 }
 
 fn aims_at(past: &PastDeployment, desired: &Desired) -> bool {
@@ -93,7 +94,8 @@ fn carried(service: &Document) -> Document {
     part
 }
 
-fn describe(past: &PastDeployment) -> Hold {
+/// What is told of it.
+pub(super) fn describe(past: &PastDeployment) -> Hold {
     let containers = past
         .definition
         .iter()

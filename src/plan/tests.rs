@@ -15,6 +15,8 @@ use crate::{
     tags,
 };
 
+const ARN: &str = "arn:aws:ecs:us-east-1:123456789012:service/prod/api";
+
 const MANIFEST: &str = r#"
 apiVersion: evenkeel/v1
 kind: Service

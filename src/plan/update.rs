@@ -67,7 +67,10 @@ pub(super) fn update(
 ) {
     plan.differences = compared(desired, service, observed.definition.as_ref());
     let live_tags = service.tags();
-    let is_edit = live_tags.get(tags::APPLIED) != Some(&desired.manifest.digest);
+    // A manifest that ECS has rolled back is not matched any more, and nobody has drifted.
+    let failed = held::failed_before(desired, observed);
+    let is_edit =
+        failed.is_some() || live_tags.get(tags::APPLIED) != Some(&desired.manifest.digest);
     if !plan.differences.is_empty() {
         plan.cause = Some(if is_edit { Cause::Edit } else { Cause::Drift });
         if !is_edit && desired.manifest.drift.policy == DriftPolicy::Report {
@@ -75,7 +78,10 @@ pub(super) fn update(
             return;
         }
     }
-    let to_send = sendable(desired, observed, service, not_taken, plan);
+    plan.hold = failed
+        .filter(|failed| !held::is_forgiven(failed, service))
+        .map(held::describe);
+    let to_send = sendable(service, not_taken, plan);
     if let Some(changes) = changes(desired, observed, &to_send, plan) {
         plan.steps.push(step::update_service(
             &desired.manifest.cluster,
@@ -132,13 +138,7 @@ fn compared(
 }
 
 /// The differences that may be sent now; for the others the plan says why not.
-fn sendable(
-    desired: &Desired,
-    observed: &Observed,
-    service: &LiveService,
-    not_taken: &[Difference],
-    plan: &mut Plan,
-) -> Vec<Difference> {
+fn sendable(service: &LiveService, not_taken: &[Difference], plan: &mut Plan) -> Vec<Difference> {
     let mut to_send = plan.differences.clone();
     let fixed = taken_out(&mut to_send, |difference| {
         !difference.is_in_definition() && NOT_UPDATABLE.contains(&difference.member())
@@ -161,9 +161,6 @@ fn sendable(
         ));
     }
     let deploys = to_send.iter().any(starts_deployment);
-    if deploys || is_stalled(service) {
-        plan.hold = held::hold(desired, observed);
-    }
     if deploys && plan.hold.is_some() {
         taken_out(&mut to_send, starts_deployment);
     } else if deploys && service.is_rolling_back() {
