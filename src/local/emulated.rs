@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use tokio::process::Command;
+use serde::Deserialize;
+use tokio::{process::Command, task::JoinSet};
 
 use super::{
     aws::Addresses,
@@ -10,7 +11,7 @@ use super::{
     cloud::LISTENER_PORT,
     files::{self, FilesError, State},
     ports::Reserved,
-    process::Farewell,
+    process::{Farewell, Recorded},
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -18,6 +19,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(40);
 /// Killed sooner, it would leave the tasks running.
 const LEAST_GRACE: Duration = Duration::from_secs(8);
+const TASK_GRACE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Why there is no emulated AWS.
@@ -114,4 +116,33 @@ async fn serving(state: &State) -> Result<Addresses, FilesError> {
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// A line of the emulator's `tasks.pids`.
+#[derive(Debug, Deserialize)]
+struct TaskProcess {
+    pid: i32,
+    start: u64,
+    boot: String,
+}
+
+/// Ends the tasks of an emulator that was killed, and so could not end them itself.
+pub(super) async fn end_tasks_left(state: &State) {
+    // Without a list there is nothing to end; the next emulator looks again.
+    let left: Vec<TaskProcess> = files::read_json(&state.tasks())
+        .ok()
+        .flatten()
+        .unwrap_or_default();
+    let mut ending = JoinSet::new();
+    for TaskProcess { pid, start, boot } in left {
+        let process = Recorded {
+            name: "task".to_owned(),
+            pid,
+            started: Some(start),
+            boot: Some(boot),
+            farewell: Farewell::Terminate,
+        };
+        ending.spawn(async move { process.end(TASK_GRACE).await });
+    }
+    ending.join_all().await;
 }

@@ -94,6 +94,11 @@ impl State {
         self.dir.join("aws.json")
     }
 
+    /// The processes of tasks, as the emulator writes them down.
+    pub(super) fn tasks(&self) -> PathBuf {
+        self.dir.join("tasks.pids")
+    }
+
     /// The values behind the secrets' ARNs. Mode 600.
     pub(super) fn secrets(&self) -> PathBuf {
         self.dir.join("secrets.json")

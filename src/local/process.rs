@@ -20,6 +20,8 @@ pub(super) struct Recorded {
     pub(super) pid: i32,
     /// Clock ticks from the machine's start to the process's; `None` where there is no `/proc`.
     pub(super) started: Option<u64>,
+    /// Which start of the machine that was; start times repeat.
+    pub(super) boot: Option<String>,
     /// How it is asked to end.
     pub(super) farewell: Farewell,
 }
@@ -57,13 +59,14 @@ impl Recorded {
             name: name.to_owned(),
             pid,
             started: start_time(pid),
+            boot: boot(),
             farewell,
         }
     }
 
     /// Whether this very process still runs. Unknown counts as no: better a leftover than a stranger ended.
     pub(super) fn is_running(&self) -> bool {
-        self.started.is_some() && start_time(self.pid) == self.started
+        self.started.is_some() && self.boot == boot() && start_time(self.pid) == self.started
     }
 
     /// Ends a leftover of an earlier run: asked first, killed after `grace`.
@@ -85,6 +88,11 @@ impl Recorded {
             tokio::time::sleep(POLL).await;
         }
     }
+}
+
+fn boot() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
 }
 
 /// When a live process was started, in clock ticks since the machine was.

@@ -112,6 +112,7 @@ pub(super) async fn run(up: Up) -> Result<ExitCode, UpError> {
         progress.say("ending; a second signal ends it at once");
     }
     household.end(&signals.hurry).await;
+    emulated::end_tasks_left(&state).await;
     for stale in [state.endpoints(), state.secrets(), state.aws()] {
         files::remove(&stale)?;
     }
