@@ -8,5 +8,7 @@
 )]
 
 mod architecture;
+mod bad_input;
+mod local;
 mod rollouts;
 mod world;
