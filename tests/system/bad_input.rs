@@ -67,20 +67,19 @@ async fn a_bad_manifest_isolates_itself_and_its_last_good_version_stays() {
         .desired_count(3);
     change.send().await.unwrap();
     fs::write(world.manifest().with_file_name("other.yaml"), other(&good)).unwrap();
-    world.resyncs(2).await;
-    let described = world
-        .ecs()
-        .describe_services()
-        .cluster("evenkeel")
-        .services("api")
-        .services("other");
-    let described = described.send().await.unwrap();
-    let counts: Vec<_> = described
-        .services()
-        .iter()
-        .map(|s| (s.service_name().unwrap(), s.desired_count()))
-        .collect();
-    assert_eq!(counts, [("api", 2), ("other", 1)]);
+    let ecs = world.ecs();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let described = ecs.describe_services().cluster("evenkeel").services("api").services("other");
+        let described = described.send().await.unwrap();
+        let counts = described.services().iter().map(|s| (s.service_name().unwrap(), s.desired_count()));
+        let counts: Vec<_> = counts.collect();
+        if counts == [("api", 2), ("other", 1)] {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{counts:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 
     fs::write(world.manifest(), &good).unwrap();
     world.until("in sync", is_synced).await;
