@@ -38,7 +38,7 @@ impl Desired {
                 .or_insert_with(|| json!("SERVICE"));
         }
         let (definition, image_digest) = match image {
-            Image::NotUsed => (Some(manifest.task_definition.clone()), None),
+            Image::NotUsed => (Some(manifest.task_definition_with("")), None),
             Image::Resolved { reference, digest } => (
                 Some(manifest.task_definition_with(reference)),
                 digest.clone(),

@@ -19,14 +19,40 @@ pub struct Difference {
 }
 
 impl Difference {
+    /// `service`, `taskDefinition` or `logGroup`.
+    pub fn root(&self) -> &str {
+        self.pointer.split('/').nth(1).unwrap_or_default()
+    }
+
     /// The member of the service or definition that the difference lies in, such as `deploymentConfiguration`.
     pub fn member(&self) -> &str {
         self.pointer.split('/').nth(2).unwrap_or_default()
     }
 
+    /// The same without the values of environment variables, which may be secrets that somebody typed. For logs, events
+    /// and statuses; `plan` shows them to the person who may read them in AWS anyway.
+    pub fn masked(mut self) -> Self {
+        let holds_environment = |value: &Value| value.get("environment").is_some();
+        if self.pointer.contains("/environment")
+            || [&self.desired, &self.live].into_iter().any(|value| {
+                holds_environment(value)
+                    || value
+                        .as_object()
+                        .is_some_and(|members| members.values().any(holds_environment))
+            })
+        {
+            for value in [&mut self.desired, &mut self.live] {
+                if !value.is_null() {
+                    *value = Value::String("(not shown)".to_owned());
+                }
+            }
+        }
+        self
+    }
+
     /// Whether the difference lies in the task definition.
     pub fn is_in_definition(&self) -> bool {
-        self.pointer.starts_with("/taskDefinition")
+        self.root() == "taskDefinition"
     }
 }
 
@@ -197,6 +223,27 @@ mod tests {
             found[0].pointer,
             "/taskDefinition/containerDefinitions/api/environment/RUST_LOG"
         );
+    }
+
+    #[test]
+    fn values_of_the_environment_are_masked_and_others_are_not() {
+        let difference = |pointer: &str, desired: Value| Difference {
+            path: String::new(),
+            pointer: pointer.to_owned(),
+            desired,
+            live: Value::Null,
+        };
+        let one = difference(
+            "/taskDefinition/containerDefinitions/api/environment/PW",
+            json!("hunter2"),
+        )
+        .masked();
+        assert_eq!((one.desired, one.live), (json!("(not shown)"), Value::Null));
+        let container = json!({"image": "r", "environment": {"PW": "hunter2"}});
+        let whole = difference("/taskDefinition/containerDefinitions/side", container).masked();
+        assert_eq!(whole.desired, json!("(not shown)"));
+        let other = difference("/service/desiredCount", json!(2)).masked();
+        assert_eq!(other.desired, json!(2));
     }
 
     #[test]

@@ -209,8 +209,16 @@ const RULES: &[(&str, Rule)] = &[
         Keyed(&["containerPort", "containerPortRange", "protocol"], None),
     ),
     (
+        "taskDefinition.containerDefinitions.*.portMappings.*.hostPort",
+        Default(|| json!(0)),
+    ),
+    (
         "taskDefinition.containerDefinitions.*.portMappings.*.protocol",
         Default(|| json!("tcp")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.restartPolicy.restartAttemptPeriod",
+        Default(|| json!(300)),
     ),
     (
         "taskDefinition.containerDefinitions.*.secrets",
@@ -273,6 +281,11 @@ pub(crate) fn default_of(pattern: &str) -> Option<Value> {
         Default(value) => Some(value()),
         Conditional | Unordered | Keyed(..) | CpuUnits | Mebibytes => None,
     })
+}
+
+/// Whether the field at `pattern` is one of the lists whose items are compared without order.
+pub(crate) fn is_list(pattern: &str) -> bool {
+    rules(pattern).any(|rule| matches!(rule, Unordered | Keyed(..)))
 }
 
 /// A task definition's normal form. `document` has the shape of RegisterTaskDefinition's input.
@@ -338,19 +351,22 @@ fn list(pattern: &str, items: &[Value]) -> Option<Normal> {
         Keyed(by, value) => Some((by, value)),
         Default(_) | Conditional | Unordered | CpuUnits | Mebibytes => None,
     }) {
-        return Some(keyed(&item_pattern, items, by, value));
+        // Two items of one key cannot be told apart; then they are compared as a whole.
+        if let Some(keyed) = keyed(&item_pattern, items, by, value) {
+            return Some(keyed);
+        }
     }
     let mut items: Vec<_> = items
         .iter()
         .filter_map(|item| normal(&item_pattern, item))
         .collect();
-    if rules(pattern).any(|rule| matches!(rule, Unordered)) {
+    if is_list(pattern) {
         items.sort_by_cached_key(|item| item.to_value().to_string());
     }
     Some(Normal::List(items))
 }
 
-fn keyed(item_pattern: &str, items: &[Value], by: &[&str], value: Option<&str>) -> Normal {
+fn keyed(item_pattern: &str, items: &[Value], by: &[&str], value: Option<&str>) -> Option<Normal> {
     let mut entries = BTreeMap::new();
     for item in items {
         let Some(members) = item.as_object() else {
@@ -374,12 +390,12 @@ fn keyed(item_pattern: &str, items: &[Value], by: &[&str], value: Option<&str>) 
                 .and_then(|value| scalar(item_pattern, value)),
             None => fields(item_pattern, members),
         };
-        entries.insert(
-            parts.join("/"),
-            content.unwrap_or_else(|| Normal::Fields(BTreeMap::new())),
-        );
+        let content = content.unwrap_or_else(|| Normal::Fields(BTreeMap::new()));
+        if entries.insert(parts.join("/"), content).is_some() {
+            return None;
+        }
     }
-    Normal::Keyed(entries)
+    Some(Normal::Keyed(entries))
 }
 
 fn scalar(pattern: &str, value: &Value) -> Option<Normal> {

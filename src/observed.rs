@@ -40,6 +40,8 @@ pub enum LogGroup {
     Present {
         /// Days; `None` is for ever.
         retention_in_days: Option<u32>,
+        /// The value of its owner tag; looked up only when the retention differs.
+        owner: Option<String>,
     },
 }
 
@@ -102,13 +104,6 @@ impl LiveService {
         tags(&self.0)
     }
 
-    /// The target group of the first load balancer entry.
-    pub fn target_group(&self) -> Option<&str> {
-        document::objects(&self.0, "loadBalancers")
-            .map(|balancer| document::text(balancer, "targetGroupArn"))
-            .find(|arn| !arn.is_empty())
-    }
-
     /// Its deployments, the primary one first.
     pub fn deployments(&self) -> Vec<Deployment> {
         let mut deployments: Vec<_> = document::objects(&self.0, "deployments")
@@ -134,25 +129,42 @@ impl LiveService {
     }
 
     /// What must be unchanged when a write planned from this view is made: all but counts, events and times.
-    pub fn basis(&self) -> Vec<u8> {
+    pub fn basis(&self) -> serde_json::Value {
         let mut basis = self.0.clone();
-        for volatile in [
+        let volatile = [
             "events",
             "runningCount",
             "pendingCount",
             "deployments",
             "currentServiceDeployment",
-        ] {
-            basis.remove(volatile);
+            "currentServiceRevisions",
+        ];
+        for member in volatile {
+            basis.remove(member);
         }
         let deployments: Vec<_> = self
             .deployments()
             .into_iter()
-            .map(|d| (d.id, d.status, d.task_definition))
+            .map(|deployment| (deployment.id, deployment.status, deployment.task_definition))
             .collect();
         basis.insert("tags".to_owned(), serde_json::json!(self.tags()));
         basis.insert("deployments".to_owned(), serde_json::json!(deployments));
-        serde_json::to_vec(&basis).unwrap_or_default()
+        basis.into()
+    }
+
+    /// A deployment that failed with nothing to be rolled back to stays where it is.
+    pub fn is_stalled(&self) -> bool {
+        self.primary()
+            .is_some_and(|primary| primary.rollout == RolloutState::Failed)
+    }
+
+    /// Whether nothing is being replaced.
+    pub fn is_settled(&self) -> bool {
+        let deployments = self.deployments();
+        deployments.len() == 1
+            && deployments
+                .iter()
+                .all(|deployment| deployment.rollout != RolloutState::InProgress)
     }
 }
 

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use crate::{
     aws::{Applied, Aws, AwsError, Class, Described, Memory, Seen},
+    diff::Difference,
     event::{Event, Kind},
     manifest::Manifest,
-    observed::{LiveService, RolloutState},
+    observed::{Deployment, LiveService, RolloutState},
     plan::{self, Cause, Plan, Step},
     status::{self, Phase, Progress, ServiceStatus},
 };
@@ -22,8 +23,20 @@ pub struct Carried {
     pub status: Option<ServiceStatus>,
     /// How the present rollout comes on.
     progress: Option<Progress>,
-    /// The deployment that is being followed, and since when by AWS's clock.
-    following: Option<(String, Timestamp)>,
+    /// The deployment that is being followed.
+    following: Option<Following>,
+    /// The deployment that our last write began, until a look shows it. A look without it is older than the write.
+    expected: Option<Deployment>,
+}
+
+/// A rollout under way.
+#[derive(Debug, Clone)]
+struct Following {
+    /// The deployment's id.
+    id: String,
+    since: Timestamp,
+    /// It has been counted as failed already.
+    is_overdue: bool,
 }
 
 /// What a pass came to.
@@ -59,6 +72,13 @@ pub async fn pass(
     aws_time: Timestamp,
     carried: &mut Carried,
 ) -> Passed {
+    if carried.is_older_than_our_write(&described) {
+        return Passed {
+            events: Vec::new(),
+            ended: Vec::new(),
+            next: Next::Follow,
+        };
+    }
     // Look (calls AWS).
     let seen = match described {
         Ok(service) => {
@@ -77,6 +97,7 @@ pub async fn pass(
         &seen.observed,
         carried.memory.not_taken(&manifest.digest),
     );
+    carried.memory.forget_all_but(&plan.differences);
     // Act (calls AWS).
     let done = carry_out(aws, &seen, &plan, &mut carried.memory, |_| {}).await;
     // Tell (pure).
@@ -94,8 +115,8 @@ pub enum Stopped {
     Failed(#[from] AwsError),
 }
 
-/// Makes a plan's calls in order, and tells `on_step` of each that was made. Right before the first that changes the
-/// service, the service must still be as it was planned for.
+/// Makes a plan's calls in order, tells `on_step` of each that was made, and returns the deployment that the service
+/// has moved to. Right before the first that changes the service, the service must still be as it was planned for.
 ///
 /// # Errors
 /// At the first call that fails; what was done before stays done.
@@ -105,8 +126,10 @@ pub async fn carry_out(
     plan: &Plan,
     memory: &mut Memory,
     mut on_step: impl FnMut(&Step),
-) -> Result<(), Stopped> {
-    let mut registered = None;
+) -> Result<Option<Deployment>, Stopped> {
+    let digest = &seen.desired.manifest.digest;
+    let mut registered: Option<String> = None;
+    let mut moved_to = None;
     let mut is_checked = false;
     for step in &plan.steps {
         if step.changes_service() && !is_checked {
@@ -114,13 +137,22 @@ pub async fn carry_out(
             is_checked = true;
         }
         match aws.apply(step, registered.as_deref()).await? {
-            Applied::Registered(arn) => registered = Some(arn),
-            Applied::Service(answer) => memory.note_not_taken(&seen.desired, plan, &answer),
+            Applied::Registered(revision) => {
+                memory.note_not_taken(
+                    digest,
+                    plan::not_registered(&seen.desired, &revision.document),
+                );
+                registered = Some(revision.arn().to_owned());
+            }
+            Applied::Service(answer) => {
+                memory.note_not_taken(digest, plan::not_taken(&seen.desired, plan, &answer));
+                moved_to = answer.primary();
+            }
             Applied::Done => {}
         }
         on_step(step);
     }
-    Ok(())
+    Ok(moved_to)
 }
 
 async fn check_unchanged(aws: &Aws, seen: &Seen) -> Result<(), Stopped> {
@@ -134,6 +166,27 @@ async fn check_unchanged(aws: &Aws, seen: &Seen) -> Result<(), Stopped> {
         Ok(())
     } else {
         Err(Stopped::Changed)
+    }
+}
+
+impl Carried {
+    /// Whether a view lacks what our last write has begun and shows nothing newer. Reads of ECS are eventually
+    /// consistent; deciding on such a view would do the same again.
+    fn is_older_than_our_write(&mut self, described: &Described) -> bool {
+        let (Some(expected), Ok(service)) = (&self.expected, described) else {
+            return false;
+        };
+        let deployments = service
+            .as_ref()
+            .map(LiveService::deployments)
+            .unwrap_or_default();
+        let is_older = deployments.iter().all(|deployment| {
+            deployment.id != expected.id && deployment.created_at <= expected.created_at
+        });
+        if !is_older {
+            self.expected = None;
+        }
+        is_older
     }
 }
 
@@ -157,7 +210,12 @@ fn failed_to_look(
     }
 }
 
-fn tell(seen: &Seen, plan: &Plan, done: Result<(), Stopped>, carried: &mut Carried) -> Passed {
+fn tell(
+    seen: &Seen,
+    plan: &Plan,
+    done: Result<Option<Deployment>, Stopped>,
+    carried: &mut Carried,
+) -> Passed {
     let now = seen.observed.aws_time;
     let previous = carried.status.take();
     carried.progress = Progress::follow(carried.progress.take(), &seen.observed);
@@ -189,10 +247,21 @@ fn tell(seen: &Seen, plan: &Plan, done: Result<(), Stopped>, carried: &mut Carri
         &mut events,
         &mut ended,
     );
+    tell_changes(
+        plan,
+        done.is_ok(),
+        &status,
+        previous.as_ref(),
+        now,
+        &mut events,
+    );
     let next = match done {
-        Ok(()) => {
-            tell_changes(plan, &status, previous.as_ref(), now, &mut events);
-            if plan.steps.is_empty() && status.phase != Phase::Progressing {
+        Ok(moved_to) => {
+            carried.expected = moved_to.or(carried.expected.take());
+            let is_settled = plan.steps.is_empty()
+                && status.rollout.is_none()
+                && status.phase != Phase::Progressing;
+            if is_settled {
                 Next::Resync
             } else {
                 Next::Follow
@@ -207,17 +276,18 @@ fn tell(seen: &Seen, plan: &Plan, done: Result<(), Stopped>, carried: &mut Carri
             {
                 events.push(event(&status, now, Kind::Error, message.clone()));
             }
-            match error.class {
+            status = match error.class {
                 Class::Denied | Class::Invalid | Class::NotFound => {
-                    status = status::write_failed(status, message, previous.as_ref());
+                    status::write_failed(status, message, previous.as_ref(), now)
                 }
                 Class::Throttled | Class::Transient | Class::Unreachable => {
-                    status.message = message
+                    ServiceStatus { message, ..status }
                 }
-            }
+            };
             Next::Backoff
         }
     };
+    tell_phase(&status, previous.as_ref(), now, &mut events);
     carried.status = Some(status);
     Passed {
         events,
@@ -231,7 +301,7 @@ fn follow(
     seen: &Seen,
     status: &ServiceStatus,
     now: Timestamp,
-    following: &mut Option<(String, Timestamp)>,
+    following: &mut Option<Following>,
     events: &mut Vec<Event>,
     ended: &mut Vec<(&'static str, f64)>,
 ) {
@@ -242,46 +312,68 @@ fn follow(
     let Some(primary) = deployments.first() else {
         return;
     };
-    if let Some((id, since)) = following.clone() {
+    if let Some(Following {
+        id,
+        since,
+        is_overdue,
+    }) = following.clone()
+    {
         let seconds = now.duration_since(since).as_secs_f64();
         let followed = deployments.iter().find(|deployment| deployment.id == id);
-        let is_primary = primary.id == id;
-        match followed.map(|deployment| deployment.rollout) {
-            Some(RolloutState::Completed) if is_primary => {
-                ended.push(("completed", seconds));
-                let message = format!("{id} completed: {} tasks run", primary.running);
-                events.push(event(status, now, Kind::RolloutCompleted, message));
-                *following = None;
+        let has_failed = match followed.map(|deployment| deployment.rollout) {
+            Some(RolloutState::Failed) => true,
+            // It is gone already; what is desired is held because of it.
+            None => !status.held.is_empty(),
+            Some(RolloutState::InProgress | RolloutState::Completed | RolloutState::Unknown) => {
+                false
             }
-            state
-                if state == Some(RolloutState::Failed)
-                    || service.is_rolling_back()
-                    || !status.held.is_empty() =>
-            {
-                ended.push(("rolled_back", seconds));
-                let reason = status.held.first().map_or_else(
-                    || {
-                        followed
-                            .map(|deployment| deployment.reason.clone())
-                            .unwrap_or_default()
-                    },
-                    |held| held.reason.clone(),
-                );
-                events.push(event(
-                    status,
-                    now,
-                    Kind::RolledBack,
-                    format!("{id} failed: {reason}"),
-                ));
-                *following = None;
-            }
-            _ if !is_primary => *following = None,
-            _ => {}
+        };
+        if primary.id == id && primary.rollout == RolloutState::Completed {
+            ended.extend((!is_overdue).then_some(("completed", seconds)));
+            let message = format!("{id} completed: {} tasks run", primary.running);
+            events.push(event(status, now, Kind::RolloutCompleted, message));
+            *following = None;
+        } else if has_failed || (primary.id != id && service.is_rolling_back()) {
+            ended.extend((!is_overdue).then_some(("rolled_back", seconds)));
+            let reason = status.held.first().map_or_else(
+                || {
+                    followed
+                        .map(|deployment| deployment.reason.clone())
+                        .unwrap_or_default()
+                },
+                |held| held.reason.clone(),
+            );
+            events.push(event(
+                status,
+                now,
+                Kind::RolledBack,
+                format!("{id} failed: {reason}"),
+            ));
+            *following = None;
+        } else if primary.id != id {
+            *following = None;
+        } else if !is_overdue
+            && status
+                .rollout
+                .as_ref()
+                .is_some_and(|rollout| rollout.is_overdue(now))
+        {
+            ended.push(("timed_out", seconds));
+            *following = Some(Following {
+                id,
+                since,
+                is_overdue: true,
+            });
         }
     }
     let is_new = primary.rollout == RolloutState::InProgress && !service.is_rolling_back();
-    if is_new && following.is_none() && status.held.is_empty() {
-        *following = Some((primary.id.clone(), primary.created_at.unwrap_or(now)));
+    if is_new && following.is_none() {
+        let since = primary.created_at.unwrap_or(now);
+        *following = Some(Following {
+            id: primary.id.clone(),
+            since,
+            is_overdue: false,
+        });
         let message = format!(
             "{}: {} tasks are to be replaced",
             primary.id, primary.desired
@@ -290,80 +382,71 @@ fn follow(
     }
 }
 
+/// What differs is told when it is first seen, whatever becomes of the repair.
 fn tell_changes(
     plan: &Plan,
+    is_done: bool,
     status: &ServiceStatus,
     previous: Option<&ServiceStatus>,
     now: Timestamp,
     events: &mut Vec<Event>,
 ) {
-    let was_told = previous.is_some_and(|previous| previous.drift == plan.differences);
-    let paths = || {
-        plan.differences
-            .iter()
-            .map(|d| d.path.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let writes = plan
-        .steps
-        .iter()
-        .any(|step| step.operation != plan::Write::TagResource);
-    match plan.cause {
-        Some(Cause::Create) if writes => {
-            events.push(event(
-                status,
-                now,
-                Kind::Created,
-                format!("{} was created", status.name),
-            ));
-        }
-        Some(Cause::Edit) if writes => {
-            events.push(changed(
-                status,
-                now,
-                Kind::Applied,
-                format!("the manifest was edited: {}", paths()),
-                plan,
-            ));
-        }
-        Some(Cause::Drift) if writes => {
-            events.push(changed(
-                status,
-                now,
-                Kind::Drift,
-                format!("drifted and repaired: {}", paths()),
-                plan,
-            ));
-        }
-        Some(Cause::Drift) if !was_told => {
-            events.push(changed(
-                status,
-                now,
-                Kind::Drift,
-                format!("drifted: {}", paths()),
-                plan,
-            ));
-        }
-        Some(Cause::Create | Cause::Edit | Cause::Drift) | None => {}
+    if previous.is_some_and(|previous| !status.drift.is_empty() && previous.drift == status.drift) {
+        return;
     }
-    let entered = previous.is_none_or(|previous| {
-        previous.phase != status.phase || previous.message != status.message
+    let acts = !plan.steps.is_empty();
+    let outcome = match (acts, is_done) {
+        (true, true) => ", repaired",
+        (true, false) => ", not repaired yet",
+        (false, _) => ", left as it is",
+    };
+    let paths = plan
+        .differences
+        .iter()
+        .map(|difference| difference.path.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let (kind, message) = match plan.cause {
+        Some(Cause::Create) if acts && is_done => {
+            (Kind::Created, format!("{} was created", status.name))
+        }
+        Some(Cause::Edit) if acts => (Kind::Applied, format!("the manifest was edited: {paths}")),
+        Some(Cause::Drift) => (Kind::Drift, format!("drifted{outcome}: {paths}")),
+        Some(Cause::Create | Cause::Edit) | None => return,
+    };
+    let changes = plan
+        .differences
+        .iter()
+        .cloned()
+        .map(Difference::masked)
+        .collect();
+    events.push(Event {
+        changes,
+        ..event(status, now, kind, message)
     });
-    match status.phase {
-        Phase::Held if entered => {
-            events.push(event(status, now, Kind::Held, status.message.clone()))
-        }
-        Phase::Degraded if entered => {
-            events.push(event(status, now, Kind::Blocked, status.message.clone()))
-        }
+}
+
+fn tell_phase(
+    status: &ServiceStatus,
+    previous: Option<&ServiceStatus>,
+    now: Timestamp,
+    events: &mut Vec<Event>,
+) {
+    let is_told = previous.is_some_and(|previous| {
+        (previous.phase, &previous.message) == (status.phase, &status.message)
+    });
+    let kind = match status.phase {
+        _ if is_told => return,
+        Phase::Held => Kind::Held,
+        Phase::Degraded => Kind::Blocked,
         Phase::Synced
         | Phase::Progressing
-        | Phase::Degraded
-        | Phase::Held
         | Phase::Suspended
         | Phase::Orphaned
-        | Phase::Unknown => {}
+        | Phase::Unknown => return,
+    };
+    if events.iter().all(|event| event.message != status.message) {
+        events.push(event(status, now, kind, status.message.clone()));
     }
 }
 
@@ -375,18 +458,5 @@ fn event(status: &ServiceStatus, time: Timestamp, kind: Kind, message: String) -
         kind,
         message,
         changes: Vec::new(),
-    }
-}
-
-fn changed(
-    status: &ServiceStatus,
-    time: Timestamp,
-    kind: Kind,
-    message: String,
-    plan: &Plan,
-) -> Event {
-    Event {
-        changes: plan.differences.clone(),
-        ..event(status, time, kind, message)
     }
 }

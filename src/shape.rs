@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::document::Document;
+use crate::document::{self, Document};
 
 /// The generated table of RegisterTaskDefinition's and CreateService's inputs.
 static TABLE: LazyLock<Value> = LazyLock::new(|| {
@@ -22,47 +22,69 @@ const IDENTITY: &[&str] = &[
     "role",
 ];
 
-/// The part of a live service that CreateService could have written.
+/// The part of a live service that CreateService could have written. A member that the table lacks is kept where `wanted`
+/// names it: the manifest may be newer than the table.
 ///
 /// Service Connect and volumes stand only on the primary deployment.
-pub fn of_service(live: &Document) -> Document {
+pub fn of_service(live: &Document, wanted: &Document) -> Document {
     let mut service = live.clone();
-    if let Some(primary) = crate::document::objects(live, "deployments")
-        .find(|deployment| crate::document::text(deployment, "status") == "PRIMARY")
-    {
-        for member in ["serviceConnectConfiguration", "volumeConfigurations"] {
-            if let Some(value) = primary.get(member) {
-                service.insert(member.to_owned(), value.clone());
-            }
+    let primary =
+        document::objects(live, "deployments").find(|d| document::text(d, "status") == "PRIMARY");
+    for member in ["serviceConnectConfiguration", "volumeConfigurations"] {
+        if let Some(value) = primary.and_then(|primary| primary.get(member)) {
+            service.insert(member.to_owned(), value.clone());
         }
     }
     service.retain(|member, _| !IDENTITY.contains(&member.as_str()));
-    structure("CreateServiceRequest", &service)
+    structure("CreateServiceRequest", &service, &[wanted])
 }
 
-/// The part of a live task definition that RegisterTaskDefinition could have written.
-pub fn of_definition(live: &Document) -> Document {
-    let mut definition = structure("RegisterTaskDefinitionRequest", live);
+/// The part of a live task definition that RegisterTaskDefinition could have written; see [`of_service`].
+pub fn of_definition(live: &Document, wanted: &Document) -> Document {
+    let mut definition = structure("RegisterTaskDefinitionRequest", live, &[wanted]);
     definition.remove("tags");
     definition
 }
 
-fn structure(name: &str, live: &Document) -> Document {
+fn structure(name: &str, live: &Document, wanted: &[&Document]) -> Document {
     let members = TABLE.pointer(&format!("/structures/{name}/members"));
-    live.iter()
-        .filter_map(|(key, value)| Some((key.clone(), of_kind(members?.get(key)?, value))))
-        .collect()
+    let kept = live.iter().filter_map(|(key, value)| {
+        let wanted: Vec<_> = wanted
+            .iter()
+            .filter_map(|document| document.get(key))
+            .collect();
+        match members.and_then(|members| members.get(key)) {
+            Some(kind) => Some((key.clone(), of_kind(kind, value, &wanted))),
+            None => (!wanted.is_empty()).then(|| (key.clone(), value.clone())),
+        }
+    });
+    kept.collect()
 }
 
-fn of_kind(kind: &Value, live: &Value) -> Value {
+fn of_kind(kind: &Value, live: &Value, wanted: &[&Value]) -> Value {
     match (
         kind.get("structure").and_then(Value::as_str),
         kind.get("list"),
         live,
     ) {
-        (Some(name), _, Value::Object(members)) => Value::Object(structure(name, members)),
+        (Some(name), _, Value::Object(members)) => {
+            let wanted: Vec<_> = wanted
+                .iter()
+                .filter_map(|value| value.as_object())
+                .collect();
+            Value::Object(structure(name, members, &wanted))
+        }
         (_, Some(item), Value::Array(items)) => {
-            items.iter().map(|live| of_kind(item, live)).collect()
+            // Which item is meant is not known here; naming a member in any of them is enough.
+            let wanted: Vec<_> = wanted
+                .iter()
+                .filter_map(|value| value.as_array())
+                .flatten()
+                .collect();
+            items
+                .iter()
+                .map(|live| of_kind(item, live, &wanted))
+                .collect()
         }
         _ => live.clone(),
     }
@@ -85,7 +107,7 @@ mod tests {
             "containerDefinitions": [{"name": "api", "environment": [{"name": "A", "value": "1"}]}],
         });
         assert_eq!(
-            Value::Object(of_definition(live.as_object().unwrap())),
+            Value::Object(of_definition(live.as_object().unwrap(), &Document::new())),
             known
         );
     }
@@ -98,6 +120,18 @@ mod tests {
         });
         let known =
             json!({"launchType": "FARGATE", "serviceConnectConfiguration": {"enabled": true}});
-        assert_eq!(Value::Object(of_service(live.as_object().unwrap())), known);
+        assert_eq!(
+            Value::Object(of_service(live.as_object().unwrap(), &Document::new())),
+            known
+        );
+    }
+
+    #[test]
+    fn what_the_manifest_names_is_kept_though_the_table_lacks_it() {
+        let live = json!({"family": "f", "newer": 1, "containerDefinitions": [{"name": "api", "newer": 2, "other": 3}]});
+        let wanted = json!({"newer": 5, "containerDefinitions": [{"name": "api", "newer": 5}]});
+        let known = of_definition(live.as_object().unwrap(), wanted.as_object().unwrap());
+        let expected = json!({"family": "f", "newer": 1, "containerDefinitions": [{"name": "api", "newer": 2}]});
+        assert_eq!(Value::Object(known), expected);
     }
 }

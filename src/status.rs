@@ -173,7 +173,8 @@ pub struct Held {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
     deployment: String,
-    running: u32,
+    /// New tasks that run and targets that are healthy: either means that one more task has come nearer.
+    reached: u32,
     at: Timestamp,
 }
 
@@ -184,27 +185,29 @@ impl Progress {
         if primary.rollout != RolloutState::InProgress {
             return None;
         }
-        let same = before.filter(|before| before.deployment == primary.id);
-        Some(match same {
-            Some(before) if primary.running <= before.running => before,
-            Some(_) => Self {
-                deployment: primary.id,
-                running: primary.running,
-                at: observed.aws_time,
-            },
+        let healthy = observed.targets.map_or(0, |targets| targets.healthy);
+        let reached = primary.running.saturating_add(healthy);
+        let at = match before.filter(|before| before.deployment == primary.id) {
+            Some(before) if reached <= before.reached => return Some(before),
+            Some(_) => observed.aws_time,
             // First seen, maybe after a restart: ECS knows when it last changed.
-            None => {
-                let at = primary
-                    .updated_at
-                    .or(primary.created_at)
-                    .unwrap_or(observed.aws_time);
-                Self {
-                    deployment: primary.id,
-                    running: primary.running,
-                    at,
-                }
-            }
+            None => primary
+                .updated_at
+                .or(primary.created_at)
+                .unwrap_or(observed.aws_time),
+        };
+        Some(Self {
+            deployment: primary.id,
+            reached,
+            at,
         })
+    }
+}
+
+impl Rollout {
+    /// Whether it has been without progress for longer than the manifest allows.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
     }
 }
 
@@ -218,8 +221,8 @@ pub fn status(
 ) -> ServiceStatus {
     let (cluster, name) = desired.manifest.key();
     let service = observed.service.as_ref();
-    let rollout =
-        service.and_then(|service| rollout(service, progress, desired.manifest.rollout.timeout));
+    let timeout = desired.manifest.rollout.timeout;
+    let rollout = service.and_then(|service| rollout(service, observed.targets, progress, timeout));
     let (phase, message) = judge(desired, observed, plan, rollout.as_ref());
     ServiceStatus {
         name,
@@ -230,7 +233,12 @@ pub fn status(
         tasks: service.map(tasks).unwrap_or_default(),
         targets: observed.targets.map(TargetCounts::from),
         held: plan.hold.iter().map(held).collect(),
-        drift: plan.differences.clone(),
+        drift: plan
+            .differences
+            .iter()
+            .cloned()
+            .map(Difference::masked)
+            .collect(),
         rollout,
         since: since(previous, phase, observed.aws_time),
     }
@@ -271,12 +279,13 @@ pub fn write_failed(
     status: ServiceStatus,
     why: String,
     previous: Option<&ServiceStatus>,
+    now: Timestamp,
 ) -> ServiceStatus {
-    let now = status.since;
+    let since = since(previous, Phase::Degraded, now);
     ServiceStatus {
         phase: Phase::Degraded,
         message: why,
-        since: since(previous, Phase::Degraded, now),
+        since,
         ..status
     }
 }
@@ -310,40 +319,18 @@ fn judge(
     plan: &Plan,
     rollout: Option<&Rollout>,
 ) -> (Phase, String) {
-    if let Some(Blocked::Suspended(_)) = plan.blocked.first() {
-        return (
-            Phase::Suspended,
-            plan.blocked
-                .first()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-        );
+    if let Some(suspended @ Blocked::Suspended(_)) = plan.blocked.first() {
+        return (Phase::Suspended, suspended.to_string());
     }
-    let rolling_back = rollout.is_some_and(|rollout| rollout.rolling_back);
-    if let Some(hold) = &plan.hold {
-        let what = document::short_name(&hold.image);
-        let verb = match (rolling_back, is_stalled(observed)) {
-            (true, _) => "is being rolled back",
-            (false, true) => "failed and has nothing to be rolled back to",
-            (false, false) => "was rolled back",
-        };
-        return (Phase::Held, format!("{what} {verb}: {}", hold.reason));
-    }
-    if let Some(overdue) =
-        rollout.filter(|rollout| rollout.deadline.is_some_and(|at| at <= observed.aws_time))
-    {
-        let timeout = desired.manifest.rollout.timeout;
-        let message = format!(
-            "{} has made no progress for {}: {} of {} new tasks running; it is left as it is",
-            overdue.deployment,
-            SignedDuration::try_from(timeout).map_or_else(|_| String::new(), |d| format!("{d:#}")),
-            overdue.running,
-            overdue.desired,
-        );
+    if let Some(message) = held_message(desired, observed, plan, rollout) {
         return (Phase::Held, message);
     }
-    if !plan.blocked.is_empty() {
-        let all: Vec<_> = plan.blocked.iter().map(ToString::to_string).collect();
+    let mut blocked: Vec<_> = plan.blocked.iter().collect();
+    if rollout.is_some() {
+        blocked.retain(|blocked| **blocked != Blocked::RollingBack);
+    }
+    if !blocked.is_empty() {
+        let all: Vec<_> = blocked.iter().map(ToString::to_string).collect();
         return (Phase::Degraded, all.join("; "));
     }
     if let Some(rollout) = rollout {
@@ -355,9 +342,42 @@ fn judge(
     health(desired, observed)
 }
 
-fn is_stalled(observed: &Observed) -> bool {
-    let primary = observed.service.as_ref().and_then(LiveService::primary);
-    primary.is_some_and(|primary| primary.rollout == RolloutState::Failed)
+/// Why nothing is tried: a failure that is remembered, one with nothing to go back to, or one that takes too long.
+fn held_message(
+    desired: &Desired,
+    observed: &Observed,
+    plan: &Plan,
+    rollout: Option<&Rollout>,
+) -> Option<String> {
+    let stalled = observed
+        .service
+        .as_ref()
+        .filter(|service| service.is_stalled());
+    if let Some(hold) = &plan.hold {
+        let what = document::short_name(&hold.image);
+        let became = match (rollout, stalled) {
+            (Some(rollout), _) if rollout.rolling_back => "is being rolled back",
+            (_, Some(_)) => "failed and has nothing to be rolled back to",
+            (_, None) => "was rolled back",
+        };
+        return Some(format!("{what} {became}: {}", hold.reason));
+    }
+    if let Some(primary) = stalled
+        .and_then(LiveService::primary)
+        .filter(|_| plan.steps.is_empty())
+    {
+        return Some(format!(
+            "{} failed and has nothing to be rolled back to: {}",
+            primary.id, primary.reason
+        ));
+    }
+    let overdue = rollout.filter(|rollout| rollout.is_overdue(observed.aws_time))?;
+    let timeout =
+        SignedDuration::try_from(desired.manifest.rollout.timeout).unwrap_or(SignedDuration::MAX);
+    Some(format!(
+        "{} has made no progress for {timeout:#}: {} of {} new tasks running; it is left as it is until the manifest changes",
+        overdue.deployment, overdue.running, overdue.desired,
+    ))
 }
 
 fn rollout_message(rollout: &Rollout, observed: &Observed) -> String {
@@ -418,6 +438,7 @@ fn health(desired: &Desired, observed: &Observed) -> (Phase, String) {
 
 fn rollout(
     service: &LiveService,
+    targets: Option<Targets>,
     progress: Option<&Progress>,
     timeout: Duration,
 ) -> Option<Rollout> {
@@ -426,13 +447,15 @@ fn rollout(
     if primary.rollout != RolloutState::InProgress {
         return None;
     }
-    let is_all_running = primary.desired > 0 && primary.running >= primary.desired;
+    let is_rolling_back = service.is_rolling_back();
+    let is_healthy = primary.running >= primary.desired
+        && targets.is_none_or(|targets| targets.healthy >= primary.desired);
     let deadline = progress
-        .filter(|_| !is_all_running)
+        .filter(|_| !is_healthy && !is_rolling_back)
         .and_then(|progress| progress.at.checked_add(timeout).ok());
     Some(Rollout {
         deployment: primary.id.clone(),
-        rolling_back: service.is_rolling_back(),
+        rolling_back: is_rolling_back,
         desired: primary.desired,
         running: primary.running,
         pending: primary.pending,

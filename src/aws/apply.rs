@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     aws::{Aws, AwsError, Operation, ecs},
     document::{self, Document},
-    observed::LiveService,
+    observed::{self, LiveService, Revision},
     plan::{REGISTERED, Step, Write},
 };
 
@@ -14,8 +14,8 @@ use crate::{
 pub enum Applied {
     /// The service as AWS returned it.
     Service(LiveService),
-    /// The ARN of the new revision.
-    Registered(String),
+    /// The new revision as AWS returned it.
+    Registered(Revision),
     /// Nothing that later steps need.
     Done,
 }
@@ -32,13 +32,19 @@ impl Aws {
         match step.operation {
             Write::RegisterTaskDefinition => {
                 let answer = ecs!(self, operation, client.register_task_definition(), input)?;
-                let definition = answer
+                let document = answer
                     .document
                     .get("taskDefinition")
-                    .and_then(Value::as_object);
-                let arn =
-                    definition.map(|definition| document::text(definition, "taskDefinitionArn"));
-                Ok(Applied::Registered(arn.unwrap_or_default().to_owned()))
+                    .and_then(Value::as_object)
+                    .cloned();
+                let revision = Revision {
+                    document: document.unwrap_or_default(),
+                    tags: observed::tags(&answer.document),
+                };
+                if revision.arn().is_empty() {
+                    return Err(AwsError::unreadable(operation));
+                }
+                Ok(Applied::Registered(revision))
             }
             Write::CreateService => {
                 let answer = ecs!(self, operation, client.create_service(), input)?;

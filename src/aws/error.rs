@@ -5,6 +5,8 @@ use std::{error::Error, fmt};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::aws::Operation;
+
 /// A call that failed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{operation}: {message}{}", help(*class, code))]
@@ -37,6 +39,26 @@ pub enum Class {
 }
 
 impl AwsError {
+    /// An answer that is not what the operation answers.
+    pub(super) fn unreadable(operation: Operation) -> Self {
+        Self {
+            operation: format!("{}:{}", operation.service, operation.name),
+            class: Class::Transient,
+            code: "unreadable".to_owned(),
+            message: "not an answer of AWS: it lacks what it must have".to_owned(),
+        }
+    }
+
+    /// The code as a label of a metric: AWS's codes are words, and anything else is one label.
+    pub(super) fn label(&self) -> &str {
+        let is_word = self.code.len() <= 64
+            && self
+                .code
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if is_word { &self.code } else { "other" }
+    }
+
     /// The class and words of a failure of the SDK.
     pub(super) fn new<E>(operation: String, error: &SdkError<E, HttpResponse>) -> Self
     where
@@ -88,14 +110,20 @@ fn classify(code: &str, status: u16) -> Class {
         | "Throttling"
         | "TooManyRequestsException"
         | "RequestLimitExceeded"
-        | "SlowDown" => Class::Throttled,
+        | "SlowDown"
+        | "LimitExceededException" => Class::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
         | "UnauthorizedOperation"
         | "UnrecognizedClientException"
         | "ExpiredTokenException"
         | "ExpiredToken"
+        | "IncompleteSignature"
         | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "RequestExpired"
         | "SignatureDoesNotMatch" => Class::Denied,
         "UpdateInProgressException" | "ServiceUnavailable" | "OperationAbortedException" => {
             Class::Transient

@@ -11,6 +11,8 @@ use crate::{
 
 /// How much of a stopped task's log is shown.
 const LOG_LINES: i32 = 10;
+/// The most characters of a line that are shown.
+const LONGEST_LINE: usize = 500;
 
 impl Aws {
     /// The last task of `deployment` that stopped, with the end of its log. `None` when ECS has forgotten them: stopped
@@ -67,8 +69,12 @@ impl Aws {
                 .and_then(Value::as_i64)
                 .and_then(|code| i32::try_from(code).ok())
         };
-        let exited =
-            document::objects(task, "containers").find(|container| exit_code(container).is_some());
+        // The one that failed, rather than a sidecar that was stopped with it.
+        let mut exited: Vec<_> = document::objects(task, "containers")
+            .filter(|container| exit_code(container).is_some())
+            .collect();
+        exited.sort_by_key(|container| exit_code(container) == Some(0));
+        let exited = exited.first().copied();
         let container = exited.map(|container| document::text(container, "name").to_owned());
         let log = match (&container, definition) {
             (Some(container), Some(definition)) => {
@@ -118,11 +124,21 @@ impl Aws {
             Ok(page) => Ok(page
                 .events()
                 .iter()
-                .filter_map(|event| event.message().map(str::to_owned))
+                .filter_map(|event| event.message())
+                .map(shown)
                 .collect()),
             // A task that never ran has no stream.
             Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
+}
+
+/// A line of somebody else's program, fit to be shown: bounded, and without what a terminal would obey.
+fn shown(line: &str) -> String {
+    line.trim_end()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LONGEST_LINE)
+        .collect()
 }

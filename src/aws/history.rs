@@ -1,11 +1,11 @@
 //! A service's past deployments, and what each aimed at: ECS's own record, kept 90 days, is our memory of failures.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
 use crate::{
-    aws::{Aws, AwsError, Class, Operation, ecs, observe::object},
+    aws::{Aws, AwsError, Operation, ecs, observe::object},
     document::{self, Document},
     manifest::Manifest,
     observed::{Outcome, PastDeployment, TaskFailure},
@@ -52,6 +52,17 @@ impl Aws {
         let deployments: Vec<_> = document::objects(&described.document, "serviceDeployments")
             .cloned()
             .collect();
+        let named = |key| {
+            deployments
+                .iter()
+                .map(move |deployment| document::text(deployment, key))
+        };
+        all_told(
+            Operation::DESCRIBE_SERVICE_DEPLOYMENTS,
+            &arns,
+            named("serviceDeploymentArn"),
+            &described.document,
+        )?;
         self.learn_revisions(&deployments, past).await?;
 
         let mut history = Vec::new();
@@ -63,7 +74,16 @@ impl Aws {
             .iter_mut()
             .find(|deployment| deployment.outcome == Outcome::Failed)
         {
-            newest.failure = self.failure(manifest, newest, past).await?;
+            // Not being able to say why must not keep the next version from going out.
+            match self.failure(manifest, newest, past).await {
+                Ok(failure) => newest.failure = failure,
+                Err(error) => {
+                    newest.reason = format!(
+                        "{} (why its tasks stopped cannot be read: {error})",
+                        newest.reason
+                    );
+                }
+            }
         }
         Ok(history)
     }
@@ -87,6 +107,17 @@ impl Aws {
         let input = object(json!({"serviceRevisionArns": unknown}));
         let request = self.clients.ecs.describe_service_revisions();
         let described = ecs!(self, Operation::DESCRIBE_SERVICE_REVISIONS, request, input)?;
+        let told: Vec<_> = document::objects(&described.document, "serviceRevisions").collect();
+        let named = told
+            .iter()
+            .map(|revision| document::text(revision, "serviceRevisionArn"));
+        let unknown: Vec<_> = unknown.into_iter().map(str::to_owned).collect();
+        all_told(
+            Operation::DESCRIBE_SERVICE_REVISIONS,
+            &unknown,
+            named,
+            &described.document,
+        )?;
         past.revisions.retain(|arn, _| {
             deployments
                 .iter()
@@ -116,9 +147,7 @@ impl Aws {
             arn => match self.describe_definition(arn).await {
                 Ok(definition) => Some(definition),
                 // It has been deleted since.
-                Err(error) if error.class == Class::Invalid || error.class == Class::NotFound => {
-                    None
-                }
+                Err(error) if error.message.contains("Unable to describe task definition") => None,
                 Err(error) => return Err(error),
             },
         };
@@ -155,6 +184,24 @@ impl Aws {
     }
 }
 
+/// What is neither described nor said to be missing is unknown, not absent.
+fn all_told<'a>(
+    operation: Operation,
+    asked: &[String],
+    told: impl Iterator<Item = &'a str>,
+    answer: &'a Document,
+) -> Result<(), AwsError> {
+    let missing = document::objects(answer, "failures")
+        .filter(|failure| document::text(failure, "reason") == "MISSING")
+        .map(|failure| document::text(failure, "arn"));
+    let known: HashSet<_> = told.chain(missing).collect();
+    if asked.iter().all(|arn| known.contains(arn.as_str())) {
+        Ok(())
+    } else {
+        Err(AwsError::unreadable(operation))
+    }
+}
+
 fn target_revision(deployment: &Document) -> &str {
     let target = deployment
         .get("targetServiceRevision")
@@ -166,11 +213,14 @@ fn target_revision(deployment: &Document) -> &str {
 
 /// The statuses of "View service history using Amazon ECS service deployments" in the Developer Guide.
 fn outcome(deployment: &Document) -> Outcome {
-    let breaker = deployment
-        .get("deploymentCircuitBreaker")
-        .and_then(|breaker| breaker.as_object());
-    let has_tripped =
-        breaker.is_some_and(|breaker| document::text(breaker, "status") == "TRIGGERED");
+    let has_tripped = ["deploymentCircuitBreaker", "alarms"]
+        .iter()
+        .any(|detector| {
+            let detector = deployment
+                .get(*detector)
+                .and_then(|detector| detector.as_object());
+            detector.is_some_and(|detector| document::text(detector, "status") == "TRIGGERED")
+        });
     match document::text(deployment, "status") {
         "SUCCESSFUL" => Outcome::Succeeded,
         status if status.starts_with("ROLLBACK") || has_tripped || status == "FAILED" => {

@@ -68,9 +68,7 @@ impl Aws {
         let result = result.map_err(|error| {
             AwsError::new(format!("{}:{}", operation.service, operation.name), &error)
         });
-        let code = result
-            .as_ref()
-            .map_or_else(|error| error.code.as_str(), |_| "OK");
+        let code = result.as_ref().map_or_else(AwsError::label, |_| "OK");
         self.metrics
             .aws_requests
             .with_label_values(&[operation.service, operation.name, code])
@@ -87,9 +85,12 @@ macro_rules! ecs {
             .customize()
             .mutate_request(crate::aws::json::replace_body(&$input))
             .interceptor(capture.clone());
-        $aws.call($operation, request.send())
-            .await
-            .map(|_| capture.take().unwrap_or_default())
+        let answered = $aws.call($operation, request.send()).await;
+        answered.and_then(|_| {
+            capture
+                .take()
+                .ok_or_else(|| crate::aws::AwsError::unreadable($operation))
+        })
     }};
 }
 use ecs;

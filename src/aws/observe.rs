@@ -43,11 +43,20 @@ impl Memory {
         }
     }
 
-    /// Notes what an answer to UpdateService still shows as it was. The answer is not a stale read.
-    pub fn note_not_taken(&mut self, desired: &Desired, plan: &plan::Plan, answer: &LiveService) {
-        let remaining = plan::not_taken(desired, plan, answer);
-        if !remaining.is_empty() {
-            self.not_taken = Some((desired.manifest.digest.clone(), remaining));
+    /// Notes what an answer to a write still shows as it was. Such an answer is not a stale read.
+    pub fn note_not_taken(&mut self, manifest_digest: &str, remaining: Vec<Difference>) {
+        if remaining.is_empty() {
+            return;
+        }
+        let mut known = self.not_taken(manifest_digest).to_vec();
+        known.extend(remaining);
+        self.not_taken = Some((manifest_digest.to_owned(), known));
+    }
+
+    /// Forgets what a look shows no more: should it come again, it is someone else's doing.
+    pub fn forget_all_but(&mut self, shown: &[Difference]) {
+        if let Some((_, known)) = &mut self.not_taken {
+            known.retain(|difference| shown.contains(difference));
         }
     }
 }
@@ -66,7 +75,7 @@ pub struct Seen {
 pub(super) struct Definitions(Arc<Mutex<HashMap<String, Revision>>>);
 
 /// More than this and the cache starts anew; a definition is a few kilobytes.
-const DEFINITIONS_KEPT: usize = 20_000;
+const DEFINITIONS_KEPT: usize = 4_000;
 
 /// The answer to DescribeServices for one name; an error when AWS did not say.
 pub type Described = Result<Option<LiveService>, AwsError>;
@@ -151,7 +160,10 @@ impl Aws {
         };
         let revisions =
             if self.needs_revisions(&desired, service.as_ref(), definition.as_ref(), memory) {
-                self.revisions(&desired).await?
+                let revisions = self.revisions(&desired).await?;
+                let settled = service.as_ref().filter(|service| service.is_settled());
+                memory.tidied = settled.map(|service| service.task_definition().to_owned());
+                revisions
             } else {
                 Vec::new()
             };
@@ -191,6 +203,9 @@ impl Aws {
             document: document.unwrap_or_default(),
             tags: observed::tags(&answer.document),
         };
+        if revision.arn().is_empty() {
+            return Err(AwsError::unreadable(Operation::DESCRIBE_TASK_DEFINITION));
+        }
         let mut known = self
             .definitions
             .0
@@ -330,13 +345,28 @@ impl Aws {
             .log_groups()
             .iter()
             .find(|group| group.log_group_name() == Some(&wanted.name));
-        Ok(match found {
-            Some(group) => LogGroup::Present {
-                retention_in_days: group
-                    .retention_in_days()
-                    .and_then(|days| u32::try_from(days).ok()),
-            },
-            None => LogGroup::Missing,
+        let Some(group) = found else {
+            return Ok(LogGroup::Missing);
+        };
+        let retention_in_days = group
+            .retention_in_days()
+            .and_then(|days| u32::try_from(days).ok());
+        let owner = match group.log_group_arn() {
+            Some(arn) if retention_in_days != wanted.retention_in_days => {
+                let request = self.clients.logs.list_tags_for_resource().resource_arn(arn);
+                let answer = self
+                    .call(Operation::LIST_LOG_GROUP_TAGS, request.send())
+                    .await?;
+                answer
+                    .tags()
+                    .and_then(|tags| tags.get(tags::OWNER))
+                    .cloned()
+            }
+            Some(_) | None => None,
+        };
+        Ok(LogGroup::Present {
+            retention_in_days,
+            owner,
         })
     }
 
@@ -347,24 +377,14 @@ impl Aws {
         desired: &Desired,
         service: Option<&LiveService>,
         definition: Option<&Revision>,
-        memory: &mut Memory,
+        memory: &Memory,
     ) -> bool {
         let (Some(service), Some(definition)) = (service, definition) else {
             return desired.definition.is_some();
         };
-        let live = crate::normal::definition(&crate::shape::of_definition(&definition.document));
-        if desired
-            .normal_definition()
-            .is_some_and(|wanted| wanted != live)
-        {
-            return true;
-        }
-        let is_settled = service.deployments().len() == 1;
-        if is_settled && memory.tidied.as_deref() != Some(service.task_definition()) {
-            memory.tidied = Some(service.task_definition().to_owned());
-            return true;
-        }
-        false
+        let differs = !plan::not_registered(desired, &definition.document).is_empty();
+        differs
+            || (service.is_settled() && memory.tidied.as_deref() != Some(service.task_definition()))
     }
 
     /// The active revisions of the manifest's family, newest first: as many as are kept, and a few to give up.

@@ -54,6 +54,7 @@ impl Operation {
         bucket: Bucket::Images,
     };
     pub(super) const DESCRIBE_LOG_GROUPS: Self = logs("DescribeLogGroups", Bucket::Logs);
+    pub(super) const LIST_LOG_GROUP_TAGS: Self = logs("ListTagsForResource", Bucket::Logs);
     pub(super) const GET_LOG_EVENTS: Self = logs("GetLogEvents", Bucket::Logs);
 
     /// The operation of a plan's step.

@@ -7,7 +7,7 @@ use jiff::Zoned;
 use tokio::time::Instant;
 
 use crate::{
-    aws::{Aws, Memory, Seen},
+    aws::{Aws, AwsError, Class, Memory, Seen},
     cli::{
         exit,
         inputs::{self, Inputs},
@@ -15,14 +15,14 @@ use crate::{
         plan::ServicePlan,
     },
     manifest::Manifest,
-    plan::{self, Step},
+    plan::{self, Plan, Step},
     reconcile::{self, Stopped},
     status::{self, Phase, Progress, ServiceStatus},
 };
 
 /// Between two looks at a rollout.
 const POLL: Duration = Duration::from_secs(2);
-/// How often a plan is made anew when AWS has changed meanwhile.
+/// How often a plan is made anew when AWS has changed meanwhile, or when a rollback had to end first.
 const PLANS: usize = 3;
 
 /// Arguments of `apply`.
@@ -34,7 +34,7 @@ pub(super) struct Apply {
     #[command(flatten)]
     inputs: Inputs,
 
-    /// How long to wait for rollouts, in seconds; 0 does not wait.
+    /// How long to wait for each rollout, in seconds; 0 does not wait.
     #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
     timeout: u64,
 
@@ -43,141 +43,149 @@ pub(super) struct Apply {
     output: Format,
 }
 
+/// How following a service ended.
+enum Followed {
+    /// There is nothing more to do.
+    Over(exit::Code),
+    /// What was in the way is gone: the rest can be done now.
+    Unblocked,
+}
+
 impl Apply {
     pub(super) async fn run(self) -> exit::Code {
-        let manifests = match self.inputs.load(&self.paths) {
-            Ok(manifests) => manifests,
+        let (manifests, loaded) = match self.inputs.load(&self.paths) {
+            Ok(loaded) => loaded,
             Err(code) => return code,
         };
         let aws = match inputs::aws().await {
             Ok(aws) => aws,
             Err(code) => return code,
         };
-        let mut worst = exit::DONE;
+        let mut code = loaded;
         let mut done = Vec::new();
         for manifest in &manifests {
-            let deadline = Instant::now() + Duration::from_secs(self.timeout);
-            let code = self.apply(&aws, manifest, deadline, &mut done).await;
-            worst = if code == exit::DONE { worst } else { code };
+            let one = One {
+                aws: &aws,
+                manifest,
+                owner: &self.inputs.owner,
+                timeout: self.timeout,
+            };
+            let ended = one.apply(&mut done).await;
+            code = if code == exit::DONE { ended } else { code };
         }
         let printed = output::print(self.output, &done, || {
             done.iter().map(ServicePlan::text).collect()
         });
-        if worst == exit::DONE { printed } else { worst }
+        if code == exit::DONE { printed } else { code }
     }
+}
 
-    async fn apply(
-        &self,
-        aws: &Aws,
-        manifest: &Arc<Manifest>,
-        deadline: Instant,
-        done: &mut Vec<ServicePlan>,
-    ) -> exit::Code {
+/// One service to be applied.
+struct One<'a> {
+    aws: &'a Aws,
+    manifest: &'a Arc<Manifest>,
+    owner: &'a str,
+    timeout: u64,
+}
+
+impl One<'_> {
+    async fn apply(&self, done: &mut Vec<ServicePlan>) -> exit::Code {
+        let name = &self.manifest.name;
+        let deadline = Instant::now() + Duration::from_secs(self.timeout);
         let mut memory = Memory::default();
         for _ in 0..PLANS {
-            let seen = match self.look(aws, manifest, &mut memory).await {
+            let seen = match self.look(&mut memory).await {
                 Ok(seen) => seen,
-                Err(code) => return code,
+                Err(error) => return exit::fail(&format!("{name}: {error}")),
             };
-            let plan = plan::plan(
-                &seen.desired,
-                &seen.observed,
-                memory.not_taken(&manifest.digest),
-            );
-            let told = |step: &Step| say(&manifest.name, step.operation.name());
-            match reconcile::carry_out(aws, &seen, &plan, &mut memory, told).await {
-                Ok(()) => {
-                    done.push(ServicePlan::new(manifest, &seen.observed, plan));
-                    return self.follow(aws, manifest, &mut memory, deadline).await;
+            let plan = self.plan(&seen, &memory);
+            let told = |step: &Step| say(name, step.operation.name());
+            let outcome = reconcile::carry_out(self.aws, &seen, &plan, &mut memory, told).await;
+            match outcome {
+                Ok(_) => done.push(ServicePlan::new(self.manifest, &seen.observed, plan)),
+                Err(Stopped::Changed) => {
+                    say(name, "changed by someone else meanwhile; planning anew");
+                    continue;
                 }
-                Err(Stopped::Changed) => say(
-                    &manifest.name,
-                    "changed by someone else meanwhile; planning anew",
-                ),
-                Err(Stopped::Failed(error)) => {
-                    return exit::fail(&format!("{}: {error}", manifest.name));
-                }
+                Err(Stopped::Failed(error)) => return exit::fail(&format!("{name}: {error}")),
+            }
+            match self.follow(&mut memory, deadline).await {
+                Followed::Over(code) => return code,
+                Followed::Unblocked => {}
             }
         }
-        exit::fail(&format!(
-            "{}: it keeps being changed by someone else",
-            manifest.name
-        ));
+        exit::fail(&format!("{name}: it keeps being changed by someone else"));
         exit::REFUSED
     }
 
-    async fn look(
-        &self,
-        aws: &Aws,
-        manifest: &Arc<Manifest>,
-        memory: &mut Memory,
-    ) -> Result<Seen, exit::Code> {
-        let failed = |error| exit::fail(&format!("{}: {error}", manifest.name));
-        let names = std::slice::from_ref(&manifest.name);
-        let (mut described, time) = aws.describe_services(&manifest.cluster, names).await;
-        let service = described
-            .remove(&manifest.name)
-            .transpose()
-            .map_err(failed)?
-            .flatten();
-        aws.observe(manifest, &self.inputs.owner, service, time, memory)
+    async fn look(&self, memory: &mut Memory) -> Result<Seen, AwsError> {
+        let names = std::slice::from_ref(&self.manifest.name);
+        let (mut described, time) = self
+            .aws
+            .describe_services(&self.manifest.cluster, names)
+            .await;
+        let service = described.remove(&self.manifest.name).transpose()?.flatten();
+        self.aws
+            .observe(self.manifest, self.owner, service, time, memory)
             .await
-            .map_err(failed)
     }
 
-    /// Looks until nothing is under way any more.
-    async fn follow(
-        &self,
-        aws: &Aws,
-        manifest: &Arc<Manifest>,
-        memory: &mut Memory,
-        deadline: Instant,
-    ) -> exit::Code {
+    fn plan(&self, seen: &Seen, memory: &Memory) -> Plan {
+        plan::plan(
+            &seen.desired,
+            &seen.observed,
+            memory.not_taken(&self.manifest.digest),
+        )
+    }
+
+    /// Looks until nothing is under way any more. A look that fails for a while is borne until the deadline.
+    async fn follow(&self, memory: &mut Memory, deadline: Instant) -> Followed {
+        let name = &self.manifest.name;
         let mut progress = None;
         let mut before: Option<ServiceStatus> = None;
         loop {
-            let seen = match self.look(aws, manifest, memory).await {
-                Ok(seen) => seen,
-                Err(code) => return code,
-            };
-            let plan = plan::plan(
-                &seen.desired,
-                &seen.observed,
-                memory.not_taken(&manifest.digest),
-            );
-            progress = Progress::follow(progress, &seen.observed);
-            let now = status::status(
-                &seen.desired,
-                &seen.observed,
-                &plan,
-                progress.as_ref(),
-                before.as_ref(),
-            );
-            if before
-                .as_ref()
-                .is_none_or(|before| (before.phase, &before.message) != (now.phase, &now.message))
-            {
-                say(&now.name, &format!("{}  {}", now.phase, now.message));
-            }
-            let is_over = now.rollout.is_none() && now.phase != Phase::Progressing;
-            if is_over || self.timeout == 0 {
-                return verdict(&now);
-            }
-            if now.rollout.is_none() && plan.cause.is_some() && plan.blocked.is_empty() {
-                exit::fail(&format!(
-                    "{}: someone else has changed it again: {}",
-                    now.name, now.message
-                ));
-                return exit::REFUSED;
+            match self.look(memory).await {
+                Ok(seen) => {
+                    let plan = self.plan(&seen, memory);
+                    progress = Progress::follow(progress, &seen.observed);
+                    let now = status::status(
+                        &seen.desired,
+                        &seen.observed,
+                        &plan,
+                        progress.as_ref(),
+                        before.as_ref(),
+                    );
+                    if before
+                        .as_ref()
+                        .is_none_or(|told| (told.phase, &told.message) != (now.phase, &now.message))
+                    {
+                        say(name, &format!("{}  {}", now.phase, now.message));
+                    }
+                    let is_under_way = now.rollout.is_some() || now.phase == Phase::Progressing;
+                    if self.timeout == 0 || !is_under_way {
+                        return Followed::Over(verdict(&now));
+                    }
+                    if now.rollout.is_none() && plan.cause.is_some() {
+                        return Followed::Unblocked;
+                    }
+                    before = Some(now);
+                }
+                Err(error) => match error.class {
+                    Class::Throttled | Class::Transient | Class::Unreachable => {
+                        say(name, &error.to_string())
+                    }
+                    Class::Denied | Class::NotFound | Class::Invalid => {
+                        return Followed::Over(exit::fail(&format!("{name}: {error}")));
+                    }
+                },
             }
             if Instant::now() >= deadline {
                 exit::fail(&format!(
-                    "{}: not finished within {} s; ECS goes on with it",
-                    now.name, self.timeout
+                    "{name}: not finished within {} s; ECS goes on with it",
+                    self.timeout
                 ));
-                return exit::TIMED_OUT;
+                return Followed::Over(exit::TIMED_OUT);
             }
-            before = Some(now);
             tokio::time::sleep(POLL).await;
         }
     }

@@ -59,8 +59,12 @@ impl Inputs {
         }
     }
 
-    /// The manifests of the directory, or of `paths` when there are any. What is wrong is said on stderr.
-    pub(super) fn load(&self, paths: &[PathBuf]) -> Result<Vec<Arc<Manifest>>, exit::Code> {
+    /// The good manifests of the directory, or of `paths` when there are any, and the exit code that says whether there
+    /// were others. What is wrong is said on stderr.
+    pub(super) fn load(
+        &self,
+        paths: &[PathBuf],
+    ) -> Result<(Vec<Arc<Manifest>>, exit::Code), exit::Code> {
         let source = self.source();
         let set = if paths.is_empty() {
             source.read()
@@ -71,14 +75,28 @@ impl Inputs {
         for diagnostic in &set.diagnostics {
             output::note(&format!("{}: {diagnostic}", diagnostic.severity));
         }
-        if set.diagnostics.iter().any(manifest::Diagnostic::is_error) {
-            return Err(exit::INVALID);
+        let has_errors = set.diagnostics.iter().any(manifest::Diagnostic::is_error);
+        if has_errors && source.terraform_outputs.is_none() {
+            output::note(
+                "  no Terraform outputs are given: name them with --terraform-outputs or EVENKEEL_TERRAFORM_OUTPUTS",
+            );
         }
+        let code = if has_errors {
+            exit::INVALID
+        } else {
+            exit::DONE
+        };
         if set.manifests.is_empty() {
-            exit::fail("there are no manifests here");
-            return Err(exit::REFUSED);
+            if !has_errors {
+                exit::fail("there are no manifests here");
+            }
+            return Err(if has_errors {
+                exit::INVALID
+            } else {
+                exit::REFUSED
+            });
         }
-        Ok(set.manifests.into_iter().map(Arc::new).collect())
+        Ok((set.manifests.into_iter().map(Arc::new).collect(), code))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     },
     manifest::Manifest,
     observed::Observed,
-    plan::{self, Cause, Write},
+    plan::{self, Cause},
 };
 
 /// Arguments of `plan`.
@@ -71,12 +71,7 @@ impl ServicePlan {
         for difference in &self.plan.differences {
             let _ = writeln!(text, "{}", output::difference(difference));
         }
-        for step in self
-            .plan
-            .steps
-            .iter()
-            .filter(|step| step.operation != Write::UpdateService)
-        {
+        for step in &self.plan.steps {
             let _ = writeln!(text, "  + {}", step.operation.name());
         }
         if let Some(count) = self
@@ -102,6 +97,11 @@ impl ServicePlan {
         text
     }
 
+    /// Whether anything in AWS is not as the manifest says.
+    fn differs(&self) -> bool {
+        !self.plan.differences.is_empty() || !self.plan.steps.is_empty()
+    }
+
     fn headline(&self) -> String {
         let (sign, what) = match self.plan.cause {
             Some(Cause::Create) => ("+", "to be created".to_owned()),
@@ -117,8 +117,8 @@ impl ServicePlan {
 
 impl Plan {
     pub(super) async fn run(self) -> exit::Code {
-        let manifests = match self.inputs.load(&self.paths) {
-            Ok(manifests) => manifests,
+        let (manifests, loaded) = match self.inputs.load(&self.paths) {
+            Ok(loaded) => loaded,
             Err(code) => return code,
         };
         let aws = match inputs::aws().await {
@@ -126,7 +126,7 @@ impl Plan {
             Err(code) => return code,
         };
         let mut plans = Vec::new();
-        let mut failed = false;
+        let mut unknown = 0;
         for (manifest, seen) in
             inputs::look(&aws, &self.inputs.owner, &manifests, &mut BTreeMap::new()).await
         {
@@ -141,14 +141,15 @@ impl Plan {
                         manifest.name,
                         manifest.key().0
                     ));
-                    failed = true;
+                    unknown += 1;
                 }
             }
         }
-        let printed = output::print(self.output, &plans, || table(&plans));
+        let printed = output::print(self.output, &plans, || table(&plans, unknown));
         match printed {
-            exit::DONE if failed => exit::FAILED,
-            exit::DONE if self.exit_code && plans.iter().any(|plan| !plan.plan.is_empty()) => {
+            exit::DONE if unknown > 0 => exit::FAILED,
+            exit::DONE if loaded != exit::DONE => loaded,
+            exit::DONE if self.exit_code && plans.iter().any(ServicePlan::differs) => {
                 exit::DIFFERENCES
             }
             code => code,
@@ -156,17 +157,26 @@ impl Plan {
     }
 }
 
-fn table(plans: &[ServicePlan]) -> String {
+fn table(plans: &[ServicePlan], unknown: usize) -> String {
     let mut text: String = plans.iter().map(ServicePlan::text).collect();
     let create = plans
         .iter()
         .filter(|plan| plan.plan.cause == Some(Cause::Create))
         .count();
     let same = plans.iter().filter(|plan| plan.plan.is_empty()).count();
-    let change = plans.len() - create - same;
-    let _ = writeln!(
+    let acts =
+        |plan: &&ServicePlan| plan.plan.cause != Some(Cause::Create) && !plan.plan.steps.is_empty();
+    let change = plans.iter().filter(acts).count();
+    let left = plans.len() - create - same - change;
+    let _ = write!(
         text,
-        "Plan: {change} to change, {create} to create, {same} in sync."
+        "Plan: {change} to change, {create} to create, {same} in sync"
     );
+    for (many, what) in [(left, "left as they are"), (unknown, "unknown")] {
+        if many > 0 {
+            let _ = write!(text, ", {many} {what}");
+        }
+    }
+    text.push_str(".\n");
     text
 }

@@ -25,20 +25,33 @@ pub(super) struct Retry {
 
 impl Retry {
     pub(super) async fn run(self) -> exit::Code {
-        let mut manifests = match self.inputs.load(&[]) {
-            Ok(manifests) => manifests,
+        let (mut manifests, _) = match self.inputs.load(&[]) {
+            Ok(loaded) => loaded,
             Err(code) => return code,
         };
+        let known: Vec<_> = manifests
+            .iter()
+            .map(|manifest| manifest.name.clone())
+            .collect();
         manifests.retain(|manifest| {
             let (cluster, name) = manifest.key();
             name == self.name || format!("{cluster}/{name}") == self.name
         });
-        if manifests.len() != 1 {
-            let found = manifests.len();
-            return exit::fail(&format!(
-                "{found} manifests describe {}; say NAME or CLUSTER/NAME",
-                self.name
-            ));
+        match manifests.len() {
+            1 => {}
+            0 => {
+                return exit::fail(&format!(
+                    "no manifest describes {}; known are: {}",
+                    self.name,
+                    known.join(", ")
+                ));
+            }
+            _ => {
+                return exit::fail(&format!(
+                    "several clusters have a service {}: say CLUSTER/NAME",
+                    self.name
+                ));
+            }
         }
         let aws = match inputs::aws().await {
             Ok(aws) => aws,
@@ -65,7 +78,7 @@ impl Retry {
         match aws.apply(&plan::forgive(service.arn(), &hold), None).await {
             Ok(_) => {
                 output::note(&format!(
-                    "{} may be tried again; the daemon does so with its next look",
+                    "{} may be tried again; a running daemon does so with its next resync (30 s unless --resync says otherwise)",
                     hold.image
                 ));
                 exit::DONE

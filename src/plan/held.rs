@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::{
     desired::Desired,
-    diff::differences,
-    document::Document,
+    diff::{differences, is_ignored},
+    document::{self, Document},
     normal,
     observed::{LiveService, Observed, Outcome, PastDeployment},
     shape, tags,
@@ -24,6 +24,9 @@ const CARRIED: &[&str] = &[
     "volumeConfigurations",
     "vpcLatticeConfigurations",
 ];
+
+/// Members that a service's first revision omits though the service has them.
+const OMITTED_BY_FIRST: &[&str] = &["loadBalancers", "serviceRegistries"];
 
 /// A deployment that failed, and whose like is not tried again until the manifest changes or someone says `retry`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -59,52 +62,27 @@ pub(super) fn is_forgiven(past: &PastDeployment, service: &LiveService) -> bool 
     service.tags().get(tags::FORGIVEN) == Some(&past.arn)
 }
 
-fn aims_at(past: &PastDeployment, desired: &Desired) -> bool {
-    let Some(definition) = &past.definition else {
-        return false;
-    };
-    if desired.normal_definition()
-        != Some(normal::definition(&shape::of_definition(
-            &definition.document,
-        )))
-    {
-        return false;
-    }
-    let mut wanted = carried(&desired.service);
-    // A revision says which version LATEST was.
-    if wanted
-        .get("platformVersion")
-        .and_then(|version| version.as_str())
-        == Some("LATEST")
-    {
-        wanted.remove("platformVersion");
-    }
-    let aimed = carried(&shape::of_service(&past.revision));
-    differences(
-        "service",
-        &normal::service(&wanted),
-        &normal::service(&aimed),
-    )
-    .is_empty()
-}
-
-fn carried(service: &Document) -> Document {
-    let mut part = service.clone();
-    part.retain(|member, _| CARRIED.contains(&member.as_str()));
-    part
-}
-
 /// What is told of it.
-pub(super) fn describe(past: &PastDeployment) -> Hold {
+pub(super) fn describe(past: &PastDeployment, desired: &Desired) -> Hold {
     let containers = past
         .definition
         .iter()
-        .flat_map(|d| crate::document::objects(&d.document, "containerDefinitions"));
-    let image = containers
-        .map(|container| crate::document::text(container, "image"))
-        .next()
-        .unwrap_or_default();
-    let (repository, digest) = image.split_once('@').unwrap_or((image, ""));
+        .flat_map(|d| document::objects(&d.document, "containerDefinitions"));
+    let images: Vec<_> = containers
+        .map(|container| document::text(container, "image"))
+        .collect();
+    let ours = desired
+        .manifest
+        .image
+        .as_ref()
+        .map(|image| image.repository.as_str());
+    let image = images
+        .iter()
+        .find(|image| ours.is_some_and(|ours| image.starts_with(ours)))
+        .or(images.first());
+    let (repository, digest) = image.map_or(("", ""), |image| {
+        image.split_once('@').unwrap_or((image, ""))
+    });
     let tag = past
         .definition
         .as_ref()
@@ -122,4 +100,40 @@ pub(super) fn describe(past: &PastDeployment) -> Hold {
             .map_or_else(|| past.reason.clone(), |failure| failure.summary()),
         since: past.finished_at.or(past.created_at),
     }
+}
+
+fn aims_at(past: &PastDeployment, desired: &Desired) -> bool {
+    let (Some(definition), Some(wanted)) = (&past.definition, &desired.definition) else {
+        return false;
+    };
+    let aimed = normal::definition(&shape::of_definition(&definition.document, wanted));
+    let mut found = differences("taskDefinition", &normal::definition(wanted), &aimed);
+
+    let mut wanted = carried(&desired.service);
+    // A revision says which version LATEST was.
+    if wanted
+        .get("platformVersion")
+        .and_then(|version| version.as_str())
+        == Some("LATEST")
+    {
+        wanted.remove("platformVersion");
+    }
+    let aimed = carried(&shape::of_service(&past.revision, &wanted));
+    wanted.retain(|member, _| {
+        !OMITTED_BY_FIRST.contains(&member.as_str()) || aimed.contains_key(member)
+    });
+    found.extend(differences(
+        "service",
+        &normal::service(&wanted),
+        &normal::service(&aimed),
+    ));
+    found
+        .iter()
+        .all(|difference| is_ignored(difference, &desired.manifest.drift.ignore))
+}
+
+fn carried(service: &Document) -> Document {
+    let mut part = service.clone();
+    part.retain(|member, _| CARRIED.contains(&member.as_str()));
+    part
 }

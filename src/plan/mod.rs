@@ -4,6 +4,7 @@
 //! What it will not do, it says: differences left alone, a change held back, what has to end first.
 
 mod held;
+mod log_group;
 mod revisions;
 mod step;
 #[cfg(test)]
@@ -16,13 +17,13 @@ use serde::Serialize;
 
 pub use held::Hold;
 pub use step::{REGISTERED, Step, Write, forgive};
-pub use update::{needs_history, not_taken};
+pub use update::{needs_history, not_registered, not_taken};
 
 use crate::{
     desired::Desired,
     diff::Difference,
-    manifest::DriftPolicy,
-    observed::{Image, LogGroup, Observed},
+    observed::{Image, Observed},
+    plan::log_group::LogGroupPlan,
     tags,
 };
 
@@ -87,6 +88,8 @@ pub enum Blocked {
     NeedsReplacement(Vec<String>),
     /// AWS accepted these fields' values and did not take them.
     NotTaken(Vec<String>),
+    /// This log group exists and is not ours.
+    LogGroupNotOwned(String),
     /// ECS is rolling back; what starts a deployment waits for its end.
     RollingBack,
     /// The manifest says `drift.policy: report`.
@@ -116,6 +119,10 @@ impl fmt::Display for Blocked {
                 "AWS accepted but did not take {}; it is not sent again until the manifest changes",
                 paths.join(", ")
             ),
+            Self::LogGroupNotOwned(name) => write!(
+                f,
+                "the log group {name} exists and has no owner tag of ours; set `adopt: true` to have its retention changed"
+            ),
             Self::RollingBack => f.write_str("ECS is rolling back; the change waits for its end"),
             Self::ReportOnly => f.write_str("drift is reported only (drift.policy: report)"),
         }
@@ -132,84 +139,38 @@ pub fn plan(desired: &Desired, observed: &Observed, not_taken: &[Difference]) ->
     if let Image::Missing { problem } = &observed.image {
         plan.blocked.push(Blocked::ImageMissing(problem.clone()));
     }
+    let log_group = log_group::log_group(desired, observed);
     match &observed.service {
-        None => create(desired, observed, &mut plan),
+        None => create(desired, observed, log_group, not_taken, &mut plan),
         Some(service) if service.status() == "DRAINING" => plan.blocked.push(Blocked::Draining),
         Some(service) => match service.tags().get(tags::OWNER) {
             Some(owner) if *owner != desired.owner => {
                 plan.blocked.push(Blocked::OwnedByOther(owner.clone()))
             }
             None if !desired.manifest.adopt => plan.blocked.push(Blocked::NotOwned),
-            Some(_) => update::update(desired, observed, service, not_taken, &mut plan),
+            Some(_) => update::update(desired, observed, service, log_group, not_taken, &mut plan),
             None => {
                 plan.steps
                     .push(step::tag_owner(service.arn(), &desired.owner));
-                update::update(desired, observed, service, not_taken, &mut plan);
+                update::update(desired, observed, service, log_group, not_taken, &mut plan);
             }
         },
-    }
-    let reports_only =
-        plan.cause == Some(Cause::Drift) && desired.manifest.drift.policy == DriftPolicy::Report;
-    if !plan.blocked.iter().any(Blocked::forbids_everything) {
-        log_group(desired, observed, reports_only, &mut plan);
     }
     plan
 }
 
-impl Blocked {
-    fn forbids_everything(&self) -> bool {
-        match self {
-            Self::Suspended(_) | Self::OwnedByOther(_) | Self::NotOwned => true,
-            Self::Draining
-            | Self::ImageMissing(_)
-            | Self::NeedsReplacement(_)
-            | Self::NotTaken(_)
-            | Self::RollingBack
-            | Self::ReportOnly => false,
-        }
-    }
-}
-
 /// Nothing is there: register unless a revision fits, then create with every tag at once.
-fn create(desired: &Desired, observed: &Observed, plan: &mut Plan) {
+fn create(
+    desired: &Desired,
+    observed: &Observed,
+    log_group: LogGroupPlan,
+    not_taken: &[Difference],
+    plan: &mut Plan,
+) {
     plan.cause = Some(Cause::Create);
-    let Some(definition) = revisions::choose(desired, observed, plan) else {
-        return;
-    };
-    plan.steps.push(step::create_service(desired, &definition));
-}
-
-/// Before anything that starts tasks: without its log group a task cannot start.
-fn log_group(desired: &Desired, observed: &Observed, reports_only: bool, plan: &mut Plan) {
-    let Some(wanted) = &desired.manifest.log_group else {
-        return;
-    };
-    let mut steps = Vec::new();
-    let live = match observed.log_group {
-        LogGroup::NotDeclared => return,
-        LogGroup::Missing => {
-            steps.push(step::create_log_group(&wanted.name, &desired.owner));
-            None
-        }
-        LogGroup::Present { retention_in_days } => retention_in_days,
-    };
-    if wanted.retention_in_days != live {
-        let difference = Difference {
-            path: "logGroup.retentionInDays".to_owned(),
-            pointer: "/logGroup/retentionInDays".to_owned(),
-            desired: wanted.retention_in_days.into(),
-            live: live.into(),
-        };
-        let is_new = observed.log_group == LogGroup::Missing;
-        if is_new || !crate::diff::is_ignored(&difference, &desired.manifest.drift.ignore) {
-            steps.push(step::retention(&wanted.name, wanted.retention_in_days));
-            if !is_new {
-                plan.cause = plan.cause.or(Some(Cause::Drift));
-                plan.differences.push(difference);
-            }
-        }
-    }
-    if !reports_only {
-        plan.steps.splice(0..0, steps);
+    plan.steps.extend(log_group.steps);
+    plan.blocked.extend(log_group.blocked);
+    if let Some(definition) = revisions::choose(desired, observed, not_taken, plan) {
+        plan.steps.push(step::create_service(desired, &definition));
     }
 }

@@ -2,26 +2,40 @@
 
 use crate::{
     desired::Desired,
+    diff::{Difference, differences},
+    document::Document,
     normal,
     observed::{LiveService, Observed, Outcome, Revision},
     plan::{Plan, REGISTERED, step},
     shape, tags,
 };
 
-/// The revision to run: one that exists and says the same, or else a step to register it.
-/// `None` when the definition is not known, because its image is not.
-pub(super) fn choose(desired: &Desired, observed: &Observed, plan: &mut Plan) -> Option<String> {
-    let wanted = desired.normal_definition()?;
-    let known = observed.definition.iter().chain(&observed.revisions);
-    let fitting = known
-        .filter(|revision| is_ours(revision, desired))
-        .find(|revision| normal::definition(&shape::of_definition(&revision.document)) == wanted);
-    if let Some(revision) = fitting {
+/// How a registered definition differs from what is desired.
+pub(super) fn definition_differences(wanted: &Document, live: &Document) -> Vec<Difference> {
+    let live = normal::definition(&shape::of_definition(live, wanted));
+    differences("taskDefinition", &normal::definition(wanted), &live)
+}
+
+/// The revision to run: one that exists and says the same, or else a step to register it. What AWS has not taken before
+/// makes no difference. `None` when the definition is not known, because its image is not.
+pub(super) fn choose(
+    desired: &Desired,
+    observed: &Observed,
+    not_taken: &[Difference],
+    plan: &mut Plan,
+) -> Option<String> {
+    let wanted = desired.definition.as_ref()?;
+    let fits = |revision: &&Revision| {
+        is_ours(revision, desired)
+            && definition_differences(wanted, &revision.document)
+                .iter()
+                .all(|found| not_taken.contains(found))
+    };
+    if let Some(revision) = observed.revisions.iter().find(fits) {
         return Some(revision.arn().to_owned());
     }
-    let definition = desired.definition.as_ref()?;
     plan.steps
-        .push(step::register(definition, &desired.definition_tags()));
+        .push(step::register(wanted, &desired.definition_tags()));
     Some(REGISTERED.to_owned())
 }
 
@@ -33,11 +47,11 @@ pub(super) fn give_up_old(
     plan: &mut Plan,
 ) {
     let keep = usize::try_from(desired.manifest.rollout.keep_revisions).unwrap_or(usize::MAX);
-    let mut needed: Vec<_> = service
+    let deployments = service
         .deployments()
         .into_iter()
-        .map(|deployment| deployment.task_definition)
-        .collect();
+        .map(|deployment| deployment.task_definition);
+    let mut needed: Vec<_> = deployments.collect();
     needed.push(service.task_definition().to_owned());
     let last_good = observed
         .history

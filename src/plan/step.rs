@@ -4,12 +4,25 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::{desired::Desired, document::Document, plan::Hold, tags};
 
 /// Stands in an input for the ARN of the revision that the plan registers; it is not known before.
 pub const REGISTERED: &str = "(the revision registered by this plan)";
+
+/// Members of UpdateService that start a deployment (API_UpdateService).
+pub(super) const STARTS_DEPLOYMENT: &[&str] = &[
+    "forceNewDeployment",
+    "loadBalancers",
+    "monitoring",
+    "networkConfiguration",
+    "platformVersion",
+    "serviceConnectConfiguration",
+    "serviceRegistries",
+    "taskDefinition",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+];
 
 /// One call that changes something.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,10 +38,10 @@ impl Step {
     pub fn starts_deployment(&self) -> bool {
         match self.operation {
             Write::CreateService => true,
-            Write::UpdateService => {
-                self.input.contains_key("taskDefinition")
-                    || self.input.contains_key("forceNewDeployment")
-            }
+            Write::UpdateService => self
+                .input
+                .keys()
+                .any(|member| STARTS_DEPLOYMENT.contains(&member.as_str())),
             Write::CreateLogGroup
             | Write::PutRetentionPolicy
             | Write::DeleteRetentionPolicy
@@ -168,11 +181,6 @@ pub(super) fn create_service(desired: &Desired, definition: &str) -> Step {
     }
     input.extend(desired.service.clone());
     input.insert("tags".to_owned(), tags::to_list(&desired.service_tags()));
-    // A token of the content: should the reply be lost and a stale read hide the service, the same request again
-    // returns the first one's service instead of failing (Developer Guide, "Ensuring idempotency").
-    let hash = Sha256::digest(serde_json::to_vec(&input).unwrap_or_default());
-    let token: String = hex::encode(hash).chars().take(32).collect();
-    input.insert("clientToken".to_owned(), json!(token));
     step(Write::CreateService, Value::Object(input))
 }
 

@@ -123,6 +123,7 @@ fn in_sync(desired: &Desired) -> Observed {
         history: Vec::new(),
         log_group: LogGroup::Present {
             retention_in_days: Some(14),
+            owner: None,
         },
         image: image("1"),
         targets: None,
@@ -192,13 +193,6 @@ fn what_is_missing_is_created_in_order_and_once() {
         ]
     );
     assert_eq!(first.steps[3].input["taskDefinition"], REGISTERED);
-    let token = &first.steps[3].input["clientToken"];
-    assert_eq!(
-        &plan(&desired, &nothing, &[]).steps[3].input["clientToken"],
-        token,
-        "the same request has the same token"
-    );
-
     // The reply was lost: the revision is there, and is used.
     let registered = Observed {
         revisions: vec![revision(&desired, 1)],
@@ -477,4 +471,199 @@ fn old_revisions_go_and_what_runs_stays() {
         .map(|arn| arn.rsplit(':').next().unwrap())
         .collect();
     assert_eq!(ends, ["2", "3"], "1 runs, 5 and 4 are kept");
+}
+
+/// A first deployment that failed: nothing differs, and nothing can be rolled back to.
+fn stalled(observed: Observed) -> Observed {
+    with_service(observed, |service| {
+        service["deployments"][0]["rolloutState"] = json!("FAILED")
+    })
+}
+
+#[test]
+fn a_stalled_service_is_started_again_only_when_someone_says_so() {
+    let desired = desired(&manifest(), "1");
+    let unexplained = plan(&desired, &stalled(in_sync(&desired)), &[]);
+    assert_eq!(
+        unexplained.steps,
+        [],
+        "no history: nothing is known, nothing is forced"
+    );
+
+    let mut held = stalled(in_sync(&desired));
+    held.history = vec![failed(&desired, revision(&desired, 1), "arn:failed")];
+    let held_plan = plan(&desired, &held, &[]);
+    assert!(held_plan.hold.is_some() && held_plan.steps.is_empty());
+
+    let forgiven = with_service(held, |service| {
+        service["tags"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"key": tags::FORGIVEN, "value": "arn:failed"}));
+    });
+    let retried = plan(&desired, &forgiven, &[]);
+    assert_eq!(operations(&retried), ["UpdateService"]);
+    assert_eq!(retried.steps[0].input["forceNewDeployment"], true);
+}
+
+#[test]
+fn a_first_revision_that_omits_load_balancers_is_still_recognised() {
+    let balanced = manifest_with(|text| {
+        text.replace(
+            "    launchType: FARGATE\n",
+            "    launchType: FARGATE\n    loadBalancers: [{targetGroupArn: \"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/t/1\", containerName: api, containerPort: 80}]\n",
+        )
+    });
+    let desired = desired(&balanced, "1");
+    let mut past = failed(&desired, revision(&desired, 1), "arn:failed");
+    past.revision.remove("loadBalancers");
+    let mut observed = stalled(in_sync(&desired));
+    observed.history = vec![past];
+    assert!(plan(&desired, &observed, &[]).hold.is_some());
+}
+
+#[test]
+fn what_is_ignored_does_not_lift_a_hold() {
+    let ignoring = |tag: &str| {
+        let tag = tag.to_owned();
+        manifest_with(move |text| {
+            text.replace("1.0.0", &tag) + "  drift: {ignore: [/service/networkConfiguration]}\n"
+        })
+    };
+    let before = desired(&ignoring("1.0.0"), "1");
+    let after = desired(&ignoring("crashes"), "2");
+    let mut past = failed(&after, revision(&after, 2), "arn:failed");
+    past.revision["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"] =
+        json!(["sg-1", "sg-by-hand"]);
+    let observed = Observed {
+        history: vec![past],
+        ..in_sync(&before)
+    };
+    let plan = plan(&after, &observed, &[]);
+    assert!(plan.hold.is_some() && !plan.starts_deployment());
+}
+
+#[test]
+fn a_definition_that_aws_does_not_take_is_registered_once() {
+    let desired = desired(&manifest(), "1");
+    let mut registered = revision(&desired, 1);
+    registered.document["containerDefinitions"][0]["environment"] = json!([]);
+    let remaining = super::not_registered(&desired, &registered.document);
+    assert_eq!(remaining.len(), 1);
+    let observed = Observed {
+        service: Some(service(&desired, &registered)),
+        revisions: vec![registered.clone()],
+        definition: Some(registered),
+        ..in_sync(&desired)
+    };
+    let plan = plan(&desired, &observed, &remaining);
+    assert_eq!(plan.steps, []);
+    assert!(
+        matches!(plan.blocked[..], [Blocked::NotTaken(_)]),
+        "{:?}",
+        plan.blocked
+    );
+}
+
+#[test]
+fn the_retention_of_a_log_group_is_changed_only_where_it_is_ours() {
+    let desired = desired(&manifest(), "1");
+    let with_owner = |owner: Option<&str>| Observed {
+        log_group: LogGroup::Present {
+            retention_in_days: Some(365),
+            owner: owner.map(str::to_owned),
+        },
+        ..in_sync(&desired)
+    };
+    let others = plan(&desired, &with_owner(None), &[]);
+    assert_eq!((others.steps.len(), others.differences.len()), (0, 1));
+    assert_eq!(
+        others.blocked,
+        [Blocked::LogGroupNotOwned("/ecs/api".to_owned())]
+    );
+    let ours = plan(&desired, &with_owner(Some("me/prod/api")), &[]);
+    assert_eq!(operations(&ours), ["PutRetentionPolicy"]);
+    assert_eq!(ours.cause, Some(Cause::Drift));
+
+    let reporting = super::tests::desired(
+        &manifest_with(|text| text + "  drift: {policy: report}\n"),
+        "1",
+    );
+    let observed = Observed {
+        service: in_sync(&reporting).service,
+        ..with_owner(Some("me/prod/api"))
+    };
+    let told = plan(&reporting, &observed, &[]);
+    assert_eq!(
+        (told.steps.len(), told.blocked),
+        (0, vec![Blocked::ReportOnly])
+    );
+}
+
+#[test]
+fn a_removed_list_is_sent_as_an_empty_one() {
+    let desired = desired(&manifest(), "1");
+    let balanced = with_service(in_sync(&desired), |service| {
+        service["loadBalancers"] =
+            json!([{"targetGroupArn": "arn", "containerName": "api", "containerPort": 80}]);
+        service["deployments"][0]["volumeConfigurations"] =
+            json!([{"name": "v", "managedEBSVolume": {"roleArn": "r", "sizeInGiB": 20}}]);
+    });
+    let plan = plan(&desired, &balanced, &[]);
+    let input = &plan.steps[0].input;
+    assert_eq!(
+        (&input["loadBalancers"], &input["volumeConfigurations"]),
+        (&json!([]), &json!([]))
+    );
+}
+
+#[test]
+fn a_followed_tag_that_moved_is_an_edit() {
+    let tracking = manifest_with(|text| {
+        text.replace(r#"tag: "1.0.0"}"#, r#"tag: "1.0.0", track: true}"#)
+            + "  drift: {policy: report}\n"
+    });
+    let before = desired(&tracking, "1");
+    let after = desired(&tracking, "2");
+    let plan = plan(&after, &in_sync(&before), &[]);
+    assert_eq!(plan.cause, Some(Cause::Edit));
+    assert!(plan.starts_deployment());
+}
+
+#[test]
+fn nothing_is_given_up_while_a_deployment_runs() {
+    let manifest = manifest_with(|text| text + "  rollout: {keepRevisions: 1}\n");
+    let desired = desired(&manifest, "1");
+    let revisions: Vec<_> = (1..=3)
+        .rev()
+        .map(|number| revision(&desired, number))
+        .collect();
+    let rolling = with_service(
+        Observed {
+            revisions,
+            ..in_sync(&desired)
+        },
+        |service| {
+            service["deployments"][0]["rolloutState"] = json!("IN_PROGRESS");
+        },
+    );
+    assert_eq!(plan(&desired, &rolling, &[]).steps, []);
+}
+
+#[test]
+fn what_changes_by_itself_does_not_make_a_plan_stale() {
+    let desired = desired(&manifest(), "1");
+    let before = in_sync(&desired).service.unwrap();
+    let later = with_service(in_sync(&desired), |service| {
+        service["runningCount"] = json!(1);
+        service["currentServiceDeployment"] = json!("arn");
+        service["currentServiceRevisions"] = json!([{"runningTaskCount": 1}]);
+        service["events"] = json!([{"message": "m"}]);
+        service["deployments"][0]["runningCount"] = json!(1);
+    });
+    assert_eq!(before.basis(), later.service.unwrap().basis());
+    let edited = with_service(in_sync(&desired), |service| {
+        service["desiredCount"] = json!(9)
+    });
+    assert_ne!(before.basis(), edited.service.unwrap().basis());
 }

@@ -11,21 +11,14 @@ use crate::{
     manifest::DriftPolicy,
     normal,
     observed::{LiveService, Observed, Revision, RolloutState},
-    plan::{Blocked, Cause, Plan, Write, held, revisions, step},
+    plan::{
+        Blocked, Cause, Plan, Write, held,
+        log_group::LogGroupPlan,
+        revisions::{self, definition_differences},
+        step,
+    },
     shape, tags,
 };
-
-/// Members whose change starts a deployment (API_UpdateService). `taskDefinition` is the other one.
-const STARTS_DEPLOYMENT: &[&str] = &[
-    "loadBalancers",
-    "monitoring",
-    "networkConfiguration",
-    "platformVersion",
-    "serviceConnectConfiguration",
-    "serviceRegistries",
-    "volumeConfigurations",
-    "vpcLatticeConfigurations",
-];
 
 /// Members that UpdateService does not have, or refuses to change on a running service (API_UpdateService).
 const NOT_UPDATABLE: &[&str] = &["deploymentController", "launchType", "schedulingStrategy"];
@@ -49,60 +42,91 @@ pub fn needs_history(
 /// Of what the plan has sent, what `answer` still shows with its old value.
 pub fn not_taken(desired: &Desired, plan: &Plan, answer: &LiveService) -> Vec<Difference> {
     let sent = |difference: &Difference| {
-        plan.steps.iter().any(|step| {
-            step.operation == Write::UpdateService && step.input.contains_key(difference.member())
-        })
+        let updates = plan
+            .steps
+            .iter()
+            .filter(|step| step.operation == Write::UpdateService);
+        updates
+            .into_iter()
+            .any(|step| step.input.contains_key(difference.member()))
     };
     let mut remaining = compared(desired, answer, None);
     remaining.retain(|difference| sent(difference) && plan.differences.contains(difference));
     remaining
 }
 
+/// Of the definition that was registered, what `answer`, a task definition, shows otherwise.
+pub fn not_registered(desired: &Desired, answer: &Document) -> Vec<Difference> {
+    desired
+        .definition
+        .as_ref()
+        .map(|wanted| definition_differences(wanted, answer))
+        .unwrap_or_default()
+}
+
 pub(super) fn update(
     desired: &Desired,
     observed: &Observed,
     service: &LiveService,
+    log_group: LogGroupPlan,
     not_taken: &[Difference],
     plan: &mut Plan,
 ) {
     plan.differences = compared(desired, service, observed.definition.as_ref());
+    plan.differences.extend(log_group.differences);
     let live_tags = service.tags();
-    // A manifest that ECS has rolled back is not matched any more, and nobody has drifted.
     let failed = held::failed_before(desired, observed);
-    let is_edit =
-        failed.is_some() || live_tags.get(tags::APPLIED) != Some(&desired.manifest.digest);
     if !plan.differences.is_empty() {
+        // A manifest that ECS has rolled back is not matched any more, and nobody has drifted.
+        let is_edit = failed.is_some() || is_edited(desired, &live_tags);
         plan.cause = Some(if is_edit { Cause::Edit } else { Cause::Drift });
         if !is_edit && desired.manifest.drift.policy == DriftPolicy::Report {
             plan.blocked.push(Blocked::ReportOnly);
             return;
         }
     }
+    plan.steps.extend(log_group.steps);
+    plan.blocked.extend(log_group.blocked);
     plan.hold = failed
         .filter(|failed| !held::is_forgiven(failed, service))
-        .map(held::describe);
+        .map(|failed| held::describe(failed, desired));
+
     let to_send = sendable(service, not_taken, plan);
-    if let Some(changes) = changes(desired, observed, &to_send, plan) {
-        plan.steps.push(step::update_service(
-            &desired.manifest.cluster,
-            &desired.manifest.name,
-            changes,
-        ));
-    } else if is_stalled(service) && plan.hold.is_none() && plan.differences.is_empty() {
+    let (cluster, name) = (&desired.manifest.cluster, &desired.manifest.name);
+    if let Some(changes) = changes(desired, observed, &to_send, not_taken, plan) {
+        plan.steps
+            .push(step::update_service(cluster, name, changes));
+    } else if service.is_stalled()
+        && failed.is_some()
+        && plan.hold.is_none()
+        && plan.differences.is_empty()
+    {
         // Someone said `retry` for a deployment that had nothing to be rolled back to: nothing differs, so only this
         // starts tasks again.
         let force = Document::from_iter([("forceNewDeployment".to_owned(), json!(true))]);
-        plan.steps.push(step::update_service(
-            &desired.manifest.cluster,
-            &desired.manifest.name,
-            force,
-        ));
+        plan.steps.push(step::update_service(cluster, name, force));
     }
-    let will_match = to_send.len() == plan.differences.len() && desired.definition.is_some();
+    let left = plan
+        .differences
+        .iter()
+        .filter(|difference| difference.root() != "logGroup")
+        .count();
+    let will_match = to_send.len() == left && desired.definition.is_some();
     write_tags(desired, service.arn(), &live_tags, will_match, plan);
-    if to_send.is_empty() && service.deployments().len() == 1 {
+    if to_send.is_empty() && service.is_settled() {
         revisions::give_up_old(desired, observed, service, plan);
     }
+}
+
+/// Whether what is desired has changed since it was last matched: by a person, or by a tag that is followed.
+fn is_edited(desired: &Desired, live_tags: &BTreeMap<String, String>) -> bool {
+    let has_moved = desired
+        .manifest
+        .image
+        .as_ref()
+        .is_some_and(|image| image.track)
+        && desired.image_digest.as_ref() != live_tags.get(tags::IMAGE);
+    has_moved || live_tags.get(tags::APPLIED) != Some(&desired.manifest.digest)
 }
 
 /// Every difference that the manifest does not tell us to ignore.
@@ -112,14 +136,10 @@ fn compared(
     definition: Option<&Revision>,
 ) -> Vec<Difference> {
     let mut found = Vec::new();
-    if let (Some(wanted), Some(live)) = (desired.normal_definition(), definition) {
-        found.extend(differences(
-            "taskDefinition",
-            &wanted,
-            &normal::definition(&shape::of_definition(&live.document)),
-        ));
+    if let (Some(wanted), Some(live)) = (&desired.definition, definition) {
+        found.extend(definition_differences(wanted, &live.document));
     }
-    let live = normal::service(&shape::of_service(&service.0));
+    let live = normal::service(&shape::of_service(&service.0, &desired.service));
     found.extend(differences("service", &desired.normal_service(), &live));
     if let Some(wanted) = desired
         .manifest
@@ -137,9 +157,10 @@ fn compared(
     found
 }
 
-/// The differences that may be sent now; for the others the plan says why not.
+/// The differences that UpdateService may be sent now; for the others the plan says why not.
 fn sendable(service: &LiveService, not_taken: &[Difference], plan: &mut Plan) -> Vec<Difference> {
     let mut to_send = plan.differences.clone();
+    to_send.retain(|difference| difference.root() != "logGroup");
     let fixed = taken_out(&mut to_send, |difference| {
         !difference.is_in_definition() && NOT_UPDATABLE.contains(&difference.member())
     });
@@ -160,10 +181,12 @@ fn sendable(service: &LiveService, not_taken: &[Difference], plan: &mut Plan) ->
                 .collect(),
         ));
     }
-    let deploys = to_send.iter().any(starts_deployment);
-    if deploys && plan.hold.is_some() {
+    if !to_send.iter().any(starts_deployment) {
+        return to_send;
+    }
+    if plan.hold.is_some() {
         taken_out(&mut to_send, starts_deployment);
-    } else if deploys && service.is_rolling_back() {
+    } else if service.is_rolling_back() {
         plan.blocked.push(Blocked::RollingBack);
         taken_out(&mut to_send, starts_deployment);
     }
@@ -177,14 +200,7 @@ fn taken_out(from: &mut Vec<Difference>, which: impl Fn(&Difference) -> bool) ->
 }
 
 fn starts_deployment(difference: &Difference) -> bool {
-    difference.is_in_definition() || STARTS_DEPLOYMENT.contains(&difference.member())
-}
-
-/// A deployment that failed with nothing to be rolled back to stays where it is.
-fn is_stalled(service: &LiveService) -> bool {
-    service
-        .primary()
-        .is_some_and(|primary| primary.rollout == RolloutState::Failed)
+    difference.is_in_definition() || step::STARTS_DEPLOYMENT.contains(&difference.member())
 }
 
 /// UpdateService takes what is omitted as "keep", so a difference towards a default is sent with that default.
@@ -192,14 +208,12 @@ fn changes(
     desired: &Desired,
     observed: &Observed,
     to_send: &[Difference],
+    not_taken: &[Difference],
     plan: &mut Plan,
 ) -> Option<Document> {
     let mut changes = Document::new();
     if to_send.iter().any(Difference::is_in_definition) {
-        let revision = revisions::choose(desired, observed, plan)?;
-        changes.insert("taskDefinition".to_owned(), json!(revision));
-    } else if to_send.iter().any(starts_deployment) {
-        let revision = observed.definition.as_ref()?.arn();
+        let revision = revisions::choose(desired, observed, not_taken, plan)?;
         changes.insert("taskDefinition".to_owned(), json!(revision));
     }
     for difference in to_send
@@ -219,6 +233,9 @@ fn changes(
 
 /// The manifest's value of a member, with the defaults that AWS has to be told because something else stands there.
 fn explicit(member: &str, written: Option<&Value>, to_send: &[Difference]) -> Value {
+    if normal::is_list(&format!("service.{member}")) {
+        return written.cloned().unwrap_or_else(|| json!([]));
+    }
     let mut value = written.cloned().unwrap_or(Value::Null);
     for difference in to_send
         .iter()
