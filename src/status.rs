@@ -349,8 +349,8 @@ fn judge(
     if let Some(rollout) = rollout {
         return (Phase::Progressing, rollout_message(rollout, observed));
     }
-    if !plan.steps.is_empty() {
-        return (Phase::Progressing, steps_message(plan));
+    if let Some(cause) = plan.cause.filter(|_| !plan.steps.is_empty()) {
+        return (Phase::Progressing, steps_message(cause, plan));
     }
     health(desired, observed)
 }
@@ -380,17 +380,16 @@ fn rollout_message(rollout: &Rollout, observed: &Observed) -> String {
     )
 }
 
-fn steps_message(plan: &Plan) -> String {
+fn steps_message(cause: Cause, plan: &Plan) -> String {
     let paths: Vec<_> = plan
         .differences
         .iter()
         .map(|difference| difference.path.as_str())
         .collect();
-    match plan.cause {
-        Some(Cause::Create) => "the service is being created".to_owned(),
-        Some(Cause::Edit) => format!("applying {}", paths.join(", ")),
-        Some(Cause::Drift) => format!("repairing {}", paths.join(", ")),
-        None => "updating tags".to_owned(),
+    match cause {
+        Cause::Create => "the service is being created".to_owned(),
+        Cause::Edit => format!("applying {}", paths.join(", ")),
+        Cause::Drift => format!("repairing {}", paths.join(", ")),
     }
 }
 

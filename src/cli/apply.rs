@@ -163,6 +163,13 @@ impl Apply {
             if is_over || self.timeout == 0 {
                 return verdict(&now);
             }
+            if now.rollout.is_none() && plan.cause.is_some() && plan.blocked.is_empty() {
+                exit::fail(&format!(
+                    "{}: someone else has changed it again: {}",
+                    now.name, now.message
+                ));
+                return exit::REFUSED;
+            }
             if Instant::now() >= deadline {
                 exit::fail(&format!(
                     "{}: not finished within {} s; ECS goes on with it",

@@ -9,3 +9,5 @@
 
 mod architecture;
 mod readme;
+mod rollouts;
+mod world;

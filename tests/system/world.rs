@@ -1,0 +1,475 @@
+//! One whole system for one test: `evenkeel local up` on ports of its own, with a database and a Redis database of its
+//! own, and a copy of the manifests to edit. It ends with the test.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use evenkeel::{event::Event, status::ServiceStatus};
+use http_body_util::{BodyExt, Empty};
+use hyper::{Response, StatusCode};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
+
+/// The longest that anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often the daemon looks at everything, in seconds.
+pub const RESYNC: u64 = 5;
+
+/// A running system.
+pub struct World {
+    supervisor: Child,
+    directory: TempDir,
+    /// Where everything listens.
+    pub endpoints: Endpoints,
+}
+
+/// The content of `endpoints.json` that tests need.
+#[derive(Debug, Deserialize)]
+pub struct Endpoints {
+    /// The API through the load balancer.
+    pub load_balancer: String,
+    /// The daemon.
+    pub daemon: String,
+    /// The AWS endpoint.
+    pub aws: String,
+}
+
+/// A call as the emulator wrote it down.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Call {
+    /// The operation.
+    pub operation: String,
+    /// Whether it changes something.
+    pub write: bool,
+    /// The access key that signed it.
+    pub caller: String,
+    /// What was asked.
+    pub input: Value,
+    /// `OK`, or AWS's error code.
+    pub code: String,
+}
+
+impl World {
+    /// Starts everything and waits for `ready`.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same, with the manifest changed first.
+    pub async fn start_with(change: impl FnOnce(&mut String)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let manifests = directory.path().join("manifests");
+        fs::create_dir(&manifests).unwrap();
+        let mut manifest =
+            fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/api.yaml")).unwrap();
+        change(&mut manifest);
+        fs::write(manifests.join("api.yaml"), manifest).unwrap();
+        let mut up = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+        up.args(["local", "up"])
+            .env("EVENKEEL_LB_PORT", "0")
+            .env("EVENKEEL_HTTP_PORT", "0")
+            .env("EVENKEEL_AWS_PORT", "0")
+            .env("EVENKEEL_SPEED", "20")
+            .env("EVENKEEL_RESYNC", RESYNC.to_string())
+            .env("EVENKEEL_STATE", directory.path().join("state"))
+            .env("EVENKEEL_MANIFESTS", &manifests)
+            .env("DATABASE_URL", database().await)
+            .env("REDIS_URL", redis().await)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut supervisor = up.spawn().unwrap();
+        wait_for_ready(&mut supervisor).await;
+        let written = fs::read_to_string(directory.path().join("state/endpoints.json")).unwrap();
+        Self {
+            supervisor,
+            endpoints: serde_json::from_str(&written).unwrap(),
+            directory,
+        }
+    }
+
+    /// The manifest that the daemon reads.
+    pub fn manifest(&self) -> PathBuf {
+        self.directory.path().join("manifests/api.yaml")
+    }
+
+    /// Edits the manifest as a person does: by writing it anew. `from` must be there.
+    pub fn edit(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.manifest()).unwrap();
+        assert!(text.contains(from), "{from} is not in the manifest");
+        fs::write(self.manifest(), text.replace(from, to)).unwrap();
+    }
+
+    /// Rolls out another tag.
+    pub fn set_tag(&self, tag: &str) {
+        let text = fs::read_to_string(self.manifest()).unwrap();
+        let line = text
+            .lines()
+            .find(|line| line.trim_start().starts_with("tag:"))
+            .unwrap();
+        self.edit(line, &format!("    tag: \"{tag}\""));
+    }
+
+    /// The status of `api`, as the daemon tells it; `None` while it is being restarted.
+    pub async fn status(&self) -> Option<ServiceStatus> {
+        let services: Vec<ServiceStatus> = self.daemon("/api/v1/services").await?;
+        services.into_iter().find(|status| status.name == "api")
+    }
+
+    /// The daemon's events, newest first.
+    pub async fn events(&self) -> Vec<Event> {
+        self.daemon("/api/v1/events").await.unwrap()
+    }
+
+    /// A page of the daemon, decoded; `None` while it cannot be reached.
+    async fn daemon<T: serde::de::DeserializeOwned>(&self, path: &str) -> Option<T> {
+        let response = try_get(&format!("{}{path}", self.endpoints.daemon))
+            .await
+            .ok()?;
+        Some(serde_json::from_slice(&response.into_body()).unwrap())
+    }
+
+    /// Waits until `api`'s status is as wanted, and returns it.
+    pub async fn until(
+        &self,
+        what: &str,
+        wanted: impl Fn(&ServiceStatus) -> bool,
+    ) -> ServiceStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status().await;
+            if let Some(status) = status.as_ref().filter(|status| wanted(status)) {
+                return status.clone();
+            }
+            if Instant::now() > deadline {
+                self.show_logs();
+                panic!("not {what} within {PATIENCE:?}; the status is {status:#?}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Every call that AWS has had so far.
+    pub async fn journal(&self) -> Vec<Call> {
+        let response = get(&format!("{}/_emulator/journal", self.endpoints.aws)).await;
+        let mut journal: Value = serde_json::from_slice(response.body()).unwrap();
+        serde_json::from_value(journal["entries"].take()).unwrap()
+    }
+
+    /// The daemon's writes so far.
+    pub async fn daemon_writes(&self) -> Vec<Call> {
+        let mut calls = self.journal().await;
+        calls.retain(|call| call.write && call.caller == "evenkeel-daemon");
+        calls
+    }
+
+    /// Waits for so many more full looks of the daemon at its service, each of which begins with DescribeServices.
+    pub async fn resyncs(&self, many: usize) {
+        let looks = async || {
+            let calls = self.journal().await;
+            calls
+                .iter()
+                .filter(|call| {
+                    call.operation == "DescribeServices" && call.caller == "evenkeel-daemon"
+                })
+                .count()
+        };
+        let before = looks().await;
+        let deadline = Instant::now() + PATIENCE;
+        // One more than asked for: the last one has only begun.
+        while looks().await <= before + many {
+            assert!(Instant::now() < deadline, "the daemon has stopped looking");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// `evenkeel` with these arguments, as in another terminal; signed as `caller`.
+    pub async fn evenkeel(&self, caller: &str, arguments: &[&str]) -> Output {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+        command
+            .args(arguments)
+            .envs(self.environment(caller))
+            .kill_on_drop(true);
+        tokio::time::timeout(PATIENCE, command.output())
+            .await
+            .expect("the command did not end")
+            .unwrap()
+    }
+
+    /// What another terminal exports.
+    pub fn environment(&self, caller: &str) -> BTreeMap<&'static str, String> {
+        let state = self.directory.path().join("state");
+        BTreeMap::from([
+            ("AWS_ENDPOINT_URL", self.endpoints.aws.clone()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", caller.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "not-a-secret".to_owned()),
+            (
+                "EVENKEEL_MANIFESTS",
+                self.directory
+                    .path()
+                    .join("manifests")
+                    .display()
+                    .to_string(),
+            ),
+            (
+                "EVENKEEL_TERRAFORM_OUTPUTS",
+                state.join("terraform.json").display().to_string(),
+            ),
+            ("EVENKEEL_URL", self.endpoints.daemon.clone()),
+        ])
+    }
+
+    /// The SDK's ECS client, as another hand would use it.
+    pub fn ecs(&self) -> aws_sdk_ecs::Client {
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        let credentials = aws_sdk_ecs::config::Credentials::new(
+            "another-hand",
+            "not-a-secret",
+            None,
+            None,
+            "test",
+        );
+        let config = aws_sdk_ecs::Config::builder()
+            .behavior_version(aws_sdk_ecs::config::BehaviorVersion::v2026_01_12())
+            .region(aws_sdk_ecs::config::Region::new("us-east-1"))
+            .credentials_provider(credentials)
+            .endpoint_url(&self.endpoints.aws)
+            .http_client(http)
+            .build();
+        aws_sdk_ecs::Client::from_conf(config)
+    }
+
+    /// Kills the daemon at once, as a crash would, and waits until its successor answers.
+    pub async fn kill_daemon(&self) {
+        let pid = self.daemon_pid().unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while self.daemon_pid().is_none_or(|now| now == pid) || self.status().await.is_none() {
+            assert!(
+                Instant::now() < deadline,
+                "the daemon was not started again"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn daemon_pid(&self) -> Option<i32> {
+        let processes = fs::read(self.directory.path().join("state/processes.json")).ok()?;
+        let processes: Vec<Value> = serde_json::from_slice(&processes).ok()?;
+        let daemon = processes
+            .iter()
+            .rfind(|process| process["name"] == "daemon")?;
+        i32::try_from(daemon["pid"].as_i64()?).ok()
+    }
+
+    /// The daemon's log so far.
+    pub fn daemon_log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("state/logs/daemon.log")).unwrap()
+    }
+
+    fn show_logs(&self) {
+        for name in ["daemon", "aws"] {
+            let path = self.directory.path().join(format!("state/logs/{name}.log"));
+            eprintln!(
+                "== {name}\n{}",
+                fs::read_to_string(path).unwrap_or_default()
+            );
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.supervisor.id()).unwrap());
+        // It may have ended by itself.
+        let _ = kill(pid, Signal::SIGTERM);
+        let _ = self.supervisor.wait();
+    }
+}
+
+async fn wait_for_ready(supervisor: &mut Child) {
+    let stdout = supervisor.stdout.take().unwrap();
+    let mut stderr = supervisor.stderr.take().unwrap();
+    // Read to the end, so that the supervisor never waits for a reader.
+    let said = tokio::task::spawn_blocking(move || {
+        let mut text = String::new();
+        let _ = stderr.read_to_string(&mut text);
+        text
+    });
+    let (ready, is_ready) = tokio::sync::oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        let mut ready = Some(ready);
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if line.starts_with("ready")
+                && let Some(ready) = ready.take()
+            {
+                let _ = ready.send(());
+            }
+        }
+    });
+    match tokio::time::timeout(PATIENCE, is_ready).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => panic!("it ended before it was ready:\n{}", said.await.unwrap()),
+        Err(_) => panic!("not ready within {PATIENCE:?}"),
+    }
+}
+
+/// A database of the test's own.
+async fn database() -> String {
+    let url =
+        std::env::var("DATABASE_URL").expect("DATABASE_URL is not set: run through `make test`");
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let name = format!(
+        "system_{}_{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    );
+    client
+        .batch_execute(&format!("CREATE DATABASE {name}"))
+        .await
+        .unwrap();
+    drop(client);
+    connection.await.unwrap().unwrap();
+    let (server, _) = url.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A Redis database of the test's own, empty: there are 15 beside the default one.
+async fn redis() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let url = std::env::var("REDIS_URL").expect("REDIS_URL is not set: run through `make test`");
+    let server = url.trim_end_matches('/').to_owned();
+    let index = NEXT.fetch_add(1, Ordering::Relaxed) + 1;
+    assert!(index <= 15, "more worlds than Redis databases");
+    let mut stream = TcpStream::connect(server.trim_start_matches("redis://"))
+        .await
+        .unwrap();
+    stream
+        .write_all(format!("SELECT {index}\r\nFLUSHDB\r\nQUIT\r\n").as_bytes())
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer)
+        .await
+        .unwrap();
+    assert_eq!(answer, "+OK\r\n+OK\r\n+OK\r\n");
+    format!("{server}/{index}")
+}
+
+/// A GET whose answer must come, whatever its status.
+pub async fn get(url: &str) -> Response<Bytes> {
+    try_get(url).await.unwrap()
+}
+
+async fn try_get(url: &str) -> Result<Response<Bytes>, String> {
+    let client = client();
+    fetch(&client, url).await
+}
+
+/// A client with connections of its own.
+pub fn client() -> Client<HttpConnector, Empty<Bytes>> {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+/// A GET through `client`.
+pub async fn fetch(
+    client: &Client<HttpConnector, Empty<Bytes>>,
+    url: &str,
+) -> Result<Response<Bytes>, String> {
+    let response = client
+        .get(url.parse().unwrap())
+        .await
+        .map_err(|error| format!("{error:?}"))?;
+    let (head, body) = response.into_parts();
+    let body = body
+        .collect()
+        .await
+        .map_err(|error| format!("{error:?}"))?
+        .to_bytes();
+    Ok(Response::from_parts(head, body))
+}
+
+/// Clients that ask for items without a pause, until told to stop.
+pub struct Load {
+    stop: tokio_util::sync::CancellationToken,
+    clients: tokio::task::JoinSet<Answers>,
+}
+
+/// What the clients were answered.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Good answers by `Server`.
+    pub good: BTreeMap<String, u64>,
+    /// Everything else.
+    pub bad: Vec<String>,
+}
+
+impl Load {
+    /// Starts asking.
+    pub fn start(world: &World) -> Self {
+        let stop = tokio_util::sync::CancellationToken::new();
+        let mut clients = tokio::task::JoinSet::new();
+        for number in 0..4 {
+            let (stop, base) = (stop.clone(), world.endpoints.load_balancer.clone());
+            clients.spawn(async move {
+                let client = client();
+                let mut answers = Answers::default();
+                for turn in 0_u64.. {
+                    if stop.is_cancelled() {
+                        break;
+                    }
+                    let url = format!("{base}/items/{}", (number * 251 + turn) % 1_000 + 1);
+                    match fetch(&client, &url).await {
+                        Ok(response) if response.status() == StatusCode::OK => {
+                            let server = response.headers()["server"].to_str().unwrap().to_owned();
+                            *answers.good.entry(server).or_default() += 1;
+                        }
+                        Ok(response) => answers.bad.push(format!("{url}: {}", response.status())),
+                        Err(error) => answers.bad.push(format!("{url}: {error}")),
+                    }
+                    // A steady load, not a race for the machine's two cores.
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                answers
+            });
+        }
+        Self { stop, clients }
+    }
+
+    /// Stops asking; all answers together.
+    pub async fn stop(mut self) -> Answers {
+        self.stop.cancel();
+        let mut all = Answers::default();
+        while let Some(answers) = self.clients.join_next().await {
+            let answers = answers.unwrap();
+            for (server, many) in answers.good {
+                *all.good.entry(server).or_default() += many;
+            }
+            all.bad.extend(answers.bad);
+        }
+        all
+    }
+}
