@@ -8,6 +8,8 @@
 )]
 
 mod architecture;
+mod bad_input;
+mod local;
 mod readme;
 mod rollouts;
 mod world;

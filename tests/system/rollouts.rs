@@ -336,7 +336,7 @@ async fn apply_does_what_plan_shows() {
 }
 
 /// A manifest without a member and everything below it.
-fn without_key(text: &str, key: &str) -> String {
+pub(crate) fn without_key(text: &str, key: &str) -> String {
     let mut kept = String::new();
     let mut below = None;
     for line in text.lines() {

@@ -215,7 +215,7 @@ impl World {
 
     /// What another terminal exports.
     pub fn environment(&self, caller: &str) -> BTreeMap<&'static str, String> {
-        let state = self.directory.path().join("state");
+        let state = self.state();
         BTreeMap::from([
             ("AWS_ENDPOINT_URL", self.endpoints.aws.clone()),
             ("AWS_REGION", "us-east-1".to_owned()),
@@ -272,7 +272,7 @@ impl World {
     }
 
     fn daemon_pid(&self) -> Option<i32> {
-        let processes = fs::read(self.directory.path().join("state/processes.json")).ok()?;
+        let processes = fs::read(self.state().join("processes.json")).ok()?;
         let processes: Vec<Value> = serde_json::from_slice(&processes).ok()?;
         let daemon = processes
             .iter()
@@ -280,14 +280,24 @@ impl World {
         i32::try_from(daemon["pid"].as_i64()?).ok()
     }
 
+    /// The state directory.
+    pub fn state(&self) -> PathBuf {
+        self.directory.path().join("state")
+    }
+
+    /// The process that runs it all.
+    pub fn supervisor_pid(&self) -> u32 {
+        self.supervisor.id()
+    }
+
     /// The daemon's log so far.
     pub fn daemon_log(&self) -> String {
-        fs::read_to_string(self.directory.path().join("state/logs/daemon.log")).unwrap()
+        fs::read_to_string(self.state().join("logs/daemon.log")).unwrap()
     }
 
     fn show_logs(&self) {
         for name in ["daemon", "aws"] {
-            let path = self.directory.path().join(format!("state/logs/{name}.log"));
+            let path = self.state().join(format!("logs/{name}.log"));
             eprintln!(
                 "== {name}\n{}",
                 fs::read_to_string(path).unwrap_or_default()
