@@ -10,5 +10,6 @@
 mod architecture;
 mod bad_input;
 mod local;
+mod readme;
 mod rollouts;
 mod world;
