@@ -46,7 +46,10 @@ pub fn texts<'a>(document: &'a Document, key: &str) -> impl Iterator<Item = &'a 
 /// ECS's timestamps: seconds since the epoch as a JSON number with a fraction.
 pub fn time(document: &Document, key: &str) -> Option<Timestamp> {
     let seconds = document.get(key)?.as_f64()?;
-    Timestamp::from_duration(jiff::SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
+    let time =
+        Timestamp::from_duration(jiff::SignedDuration::try_from_secs_f64(seconds).ok()?).ok()?;
+    // A float of this size is exact to less than a microsecond, and ECS means milliseconds.
+    time.round(jiff::Unit::Millisecond).ok()
 }
 
 /// The last part of an ARN or of a name: `arn:aws:ecs:…:cluster/prod` is `prod`.

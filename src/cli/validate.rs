@@ -30,7 +30,7 @@ pub struct Validate {
 
     /// What `terraform output -json` printed. Without it, terraform.json beside the manifests is taken if there is one,
     /// and references to outputs are not checked if there is none.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "EVENKEEL_TERRAFORM_OUTPUTS")]
     terraform_outputs: Option<PathBuf>,
 
     /// Fields and values of ECS that this version does not know are warnings.

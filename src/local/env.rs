@@ -73,6 +73,8 @@ fn exports(endpoints: &Endpoints, state: &State) -> String {
     [
         ("AWS_ENDPOINT_URL", endpoints.aws.as_str()),
         ("AWS_REGION", REGION),
+        // boto3 and the first AWS command line read this one only.
+        ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
         ("EVENKEEL_MANIFESTS", &manifests),
@@ -82,6 +84,19 @@ fn exports(endpoints: &Endpoints, state: &State) -> String {
     ]
     .map(|(name, value)| format!("export {name}={}\n", quote(value)))
     .concat()
+        + &path_export()
+}
+
+/// So that `evenkeel` is found, and is this one.
+fn path_export() -> String {
+    let program = std::env::current_exe().ok();
+    let directory = program.as_deref().and_then(std::path::Path::parent);
+    directory.map_or_else(String::new, |directory| {
+        format!(
+            "export PATH={}:\"$PATH\"\n",
+            quote(&directory.to_string_lossy())
+        )
+    })
 }
 
 /// One word for a POSIX shell, whatever it holds.

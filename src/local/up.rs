@@ -381,14 +381,20 @@ async fn announce(
         daemon,
         aws,
         manifests,
+        state,
         ..
     } = endpoints;
+    let program = env::current_exe().map_or_else(
+        |_| "evenkeel".to_owned(),
+        |program| program.display().to_string(),
+    );
     let text = format!(
         "ready  api {load_balancer}  daemon {daemon}  aws {aws}  (first ready in {})\n\
          try    curl -i {load_balancer}/items/1\n\
-         \x20      edit the tag in {}, then: curl {daemon}/api/v1/services\n\
-         \x20      eval \"$(evenkeel local env)\" in another terminal\n",
+         \x20      eval \"$({program} local env --state {})\"    in another terminal; then: evenkeel status\n\
+         \x20      edit the tag in {} and watch it roll\n",
         seconds(began.elapsed()),
+        state.display(),
         manifests.display(),
     );
     use std::io::Write;

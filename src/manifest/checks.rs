@@ -71,7 +71,8 @@ fn image(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
 
 /// What this version does not carry is refused rather than half done.
 fn rolling_only(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
-    let rules: [(&[&str], &str); 2] = [
+    let rules: [(&[&str], &str); 3] = [
+        (&["schedulingStrategy"], "REPLICA"),
         (&["deploymentController", "type"], "ECS"),
         (&["deploymentConfiguration", "strategy"], "ROLLING"),
     ];

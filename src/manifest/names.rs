@@ -93,14 +93,17 @@ pub(super) fn log_group(text: &str) -> Result<(), String> {
 }
 
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>
+pub(super) const LONGEST_TAG_VALUE: usize = 256;
+
 pub(super) fn tag_key(text: &str) -> Result<(), String> {
     let lower = text.to_lowercase();
     if lower.starts_with("aws:") || lower.starts_with("evenkeel:") {
         return Err("a label may not begin with `aws:` or `evenkeel:`".to_owned());
     }
+    // AWS allows spaces too. They separate the keys in the tag that lists them.
     rule(
-        !text.is_empty() && tag_text(text, 128),
-        "1 to 128 letters, digits, spaces and + - = . _ : / @",
+        !text.is_empty() && !text.contains(char::is_whitespace) && tag_text(text, 128),
+        "1 to 128 letters, digits and + - = . _ : / @",
     )
 }
 
@@ -201,6 +204,7 @@ mod tests {
         assert!(tag_key("aws:x").is_err());
         assert!(tag_key("Evenkeel:owner").is_err());
         assert!(tag_key("").is_err());
+        assert!(tag_key("cost center").is_err());
         assert!(tag_value("").is_ok());
         assert!(tag_value(&"x".repeat(257)).is_err());
         assert!(tag_value("a;b").is_err());

@@ -50,6 +50,15 @@ pub(super) fn labels(
             )
             .help("AWS allows 50 tags on a resource, and Evenkeel needs some of them");
     }
+    let listed: usize = entries.iter().map(|entry| entry.key.len() + 1).sum();
+    if listed > names::LONGEST_TAG_VALUE {
+        report
+            .error(
+                field.at,
+                format!("the labels' names take {listed} characters together"),
+            )
+            .help("a tag lists them, and AWS allows it 256: shorten them");
+    }
     let mut labels = BTreeMap::new();
     for entry in entries.iter().take(names::MOST_LABELS) {
         if let Err(why) = names::tag_key(&entry.key) {
