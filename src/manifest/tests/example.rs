@@ -8,7 +8,7 @@ use super::*;
 use crate::manifest::{DriftPolicy, Image, LogGroup, TargetHealth, TargetHealthAction, read_dir};
 
 #[test]
-fn the_design_s_example_means_what_it_says() {
+fn a_whole_example_means_what_it_says() {
     let (manifests, diagnostics) = parse(EXAMPLE);
     let said: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -68,7 +68,7 @@ fn the_design_s_example_means_what_it_says() {
     let health = TargetHealth {
         minimum_healthy: 2,
         grace_period: Duration::from_secs(120),
-        action: TargetHealthAction::Redeploy,
+        action: TargetHealthAction::Report,
     };
     assert_eq!(manifest.target_health, Some(health));
     let group = LogGroup {
