@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     aws::{Applied, Aws, AwsError, Class, Described, Memory, Seen},
@@ -13,6 +13,10 @@ use crate::{
     plan::{self, Cause, Plan, Step},
     status::{self, Phase, Progress, ServiceStatus},
 };
+
+/// How long a view without our last write is taken for an old one. "Eventually consistent" means seconds; AWS advises
+/// to look for up to five minutes (API_RunTask).
+const VIEWS_LAG: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a service's passes pass on to each other, in this process only. Losing it loses no fact.
 #[derive(Debug, Default)]
@@ -72,7 +76,7 @@ pub async fn pass(
     aws_time: Timestamp,
     carried: &mut Carried,
 ) -> Passed {
-    if carried.is_older_than_our_write(&described) {
+    if carried.is_older_than_our_write(&described, aws_time) {
         return Passed {
             events: Vec::new(),
             ended: Vec::new(),
@@ -172,7 +176,7 @@ async fn check_unchanged(aws: &Aws, seen: &Seen) -> Result<(), Stopped> {
 impl Carried {
     /// Whether a view lacks what our last write has begun and shows nothing newer. Reads of ECS are eventually
     /// consistent; deciding on such a view would do the same again.
-    fn is_older_than_our_write(&mut self, described: &Described) -> bool {
+    fn is_older_than_our_write(&mut self, described: &Described, now: Timestamp) -> bool {
         let (Some(expected), Ok(service)) = (&self.expected, described) else {
             return false;
         };
@@ -180,13 +184,16 @@ impl Carried {
             .as_ref()
             .map(LiveService::deployments)
             .unwrap_or_default();
-        let is_older = deployments.iter().all(|deployment| {
+        let lacks_it = deployments.iter().all(|deployment| {
             deployment.id != expected.id && deployment.created_at <= expected.created_at
         });
-        if !is_older {
+        let is_recent = expected
+            .created_at
+            .is_some_and(|created| now.duration_since(created) < VIEWS_LAG);
+        if !lacks_it || !is_recent {
             self.expected = None;
         }
-        is_older
+        lacks_it && is_recent
     }
 }
 
@@ -458,5 +465,55 @@ fn event(status: &ServiceStatus, time: Timestamp, kind: Kind, message: String) -
         kind,
         message,
         changes: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn view(deployments: &[(&str, i64)]) -> Described {
+        let deployments: Vec<_> = deployments
+            .iter()
+            .map(|(id, created)| json!({"id": id, "status": "PRIMARY", "createdAt": created}))
+            .collect();
+        let service = json!({"serviceName": "api", "deployments": deployments});
+        Ok(Some(LiveService(service.as_object().unwrap().clone())))
+    }
+
+    fn after_a_write() -> Carried {
+        let Ok(Some(answer)) = view(&[("ecs-svc/2", 1_000)]) else {
+            unreachable!()
+        };
+        Carried {
+            expected: answer.primary(),
+            ..Carried::default()
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn a_view_without_our_last_write_is_not_acted_on() {
+        let mut carried = after_a_write();
+        assert!(carried.is_older_than_our_write(&view(&[("ecs-svc/1", 500)]), at(1_002)));
+        assert!(carried.is_older_than_our_write(&Ok(None), at(1_002)));
+        assert!(!carried.is_older_than_our_write(&view(&[("ecs-svc/2", 1_000)]), at(1_004)));
+        assert!(
+            !carried.is_older_than_our_write(&view(&[("ecs-svc/1", 500)]), at(1_006)),
+            "it has been seen"
+        );
+    }
+
+    #[test]
+    fn something_newer_or_a_long_time_ends_the_wait() {
+        assert!(
+            !after_a_write().is_older_than_our_write(&view(&[("ecs-svc/3", 1_001)]), at(1_002))
+        );
+        assert!(!after_a_write().is_older_than_our_write(&Ok(None), at(1_301)));
     }
 }

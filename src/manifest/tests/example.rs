@@ -1,4 +1,4 @@
-//! What the design shows and what the repository ships parses, and means what it says.
+//! A whole example and what the repository ships parse, and mean what they say.
 
 use std::{path::Path, time::Duration};
 

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use super::{Diagnostic, Manifest, Options, References, parse_file, picture};
 
-/// The example of the design, which names every field of the envelope.
+/// An example that names every field of the envelope.
 const EXAMPLE: &str = include_str!("example.yaml");
 
 /// Outputs as Terraform prints them, with every name that the example and the manifests of this repository use.
