@@ -6,6 +6,7 @@ mod clients;
 mod error;
 mod explain;
 mod history;
+mod image;
 mod json;
 mod observe;
 mod operation;

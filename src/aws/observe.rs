@@ -16,7 +16,7 @@ use crate::{
     desired::Desired,
     diff::Difference,
     document::{self, Document},
-    manifest::{self, Manifest},
+    manifest::Manifest,
     observed::{self, Image, LiveService, LogGroup, Observed, Revision, Targets},
     plan, tags,
 };
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Memory {
     /// What the image meant when the manifest with this digest was first seen.
-    image: Option<(String, Image)>,
+    pub(super) image: Option<(String, Image)>,
     /// What the past deployments were; they do not change once they are over.
     pub(super) past: Past,
     /// Revisions are counted once per definition that the service names.
@@ -218,83 +218,6 @@ impl Aws {
         Ok(revision)
     }
 
-    /// The image's reference: pinned by the service's own tags while the manifest is the one that was matched, asked of
-    /// ECR when it is another or when the tag is tracked, as written for other registries.
-    async fn image(
-        &self,
-        manifest: &Manifest,
-        service: Option<&LiveService>,
-        memory: &mut Memory,
-    ) -> Result<Image, AwsError> {
-        let Some(image) = &manifest.image else {
-            return Ok(Image::NotUsed);
-        };
-        let Some(registry) = ecr_account(&image.repository) else {
-            return Ok(Image::Resolved {
-                reference: format!("{}:{}", image.repository, image.tag),
-                digest: None,
-            });
-        };
-        if !image.track {
-            let live_tags = service.map(LiveService::tags).unwrap_or_default();
-            if live_tags.get(tags::APPLIED) == Some(&manifest.digest)
-                && let Some(digest) = live_tags.get(tags::IMAGE)
-            {
-                return Ok(pinned(&image.repository, digest));
-            }
-            if let Some((digest, known)) = &memory.image
-                && *digest == manifest.digest
-            {
-                return Ok(known.clone());
-            }
-        }
-        let resolved = self.resolve_tag(image, registry).await?;
-        if let Image::Resolved { .. } = &resolved {
-            memory.image = Some((manifest.digest.clone(), resolved.clone()));
-        }
-        Ok(resolved)
-    }
-
-    async fn resolve_tag(
-        &self,
-        image: &manifest::Image,
-        registry: &str,
-    ) -> Result<Image, AwsError> {
-        let name = image
-            .repository
-            .split_once('/')
-            .map_or(image.repository.as_str(), |(_, name)| name);
-        let id = aws_sdk_ecr::types::ImageIdentifier::builder()
-            .image_tag(&image.tag)
-            .build();
-        let request = self
-            .clients
-            .ecr
-            .describe_images()
-            .registry_id(registry)
-            .repository_name(name)
-            .image_ids(id);
-        match self.call(Operation::DESCRIBE_IMAGES, request.send()).await {
-            Ok(found) => match found
-                .image_details()
-                .first()
-                .and_then(|detail| detail.image_digest())
-            {
-                Some(digest) => Ok(pinned(&image.repository, digest)),
-                None => Ok(missing(image, "ECR names no digest for it")),
-            },
-            Err(error) if error.code == "ImageNotFoundException" => Ok(missing(
-                image,
-                "the repository has no such tag; push it or correct spec.image.tag",
-            )),
-            Err(error) if error.code == "RepositoryNotFoundException" => Ok(missing(
-                image,
-                "there is no such repository; create it or correct spec.image.repository",
-            )),
-            Err(error) => Err(error),
-        }
-    }
-
     async fn targets(&self, manifest: &Manifest) -> Result<Option<Targets>, AwsError> {
         let balancers = document::objects(&manifest.service, "loadBalancers");
         let group = balancers
@@ -409,27 +332,6 @@ impl Aws {
         }
         Ok(revisions)
     }
-}
-
-fn pinned(repository: &str, digest: &str) -> Image {
-    Image::Resolved {
-        reference: format!("{repository}@{digest}"),
-        digest: Some(digest.to_owned()),
-    }
-}
-
-fn missing(image: &manifest::Image, why: &str) -> Image {
-    Image::Missing {
-        problem: format!("image {}:{}: {why}", image.repository, image.tag),
-    }
-}
-
-/// The account of a repository of ECR: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME`.
-fn ecr_account(repository: &str) -> Option<&str> {
-    let (host, _) = repository.split_once('/')?;
-    let (account, rest) = host.split_once(".dkr.ecr.")?;
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    (is_account && rest.contains(".amazonaws.com")).then_some(account)
 }
 
 fn not_told(name: &str, reason: Option<&str>) -> AwsError {

@@ -1,0 +1,255 @@
+//! The table: what AWS fills in, what has no order, what is told apart by a key, what is left alone.
+
+use serde_json::{Value, json};
+
+/// What is special about a field.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rule {
+    /// AWS fills this in when it is omitted.
+    Default(fn() -> Value),
+    /// The default depends on the account, the platform or the day: left alone when the manifest does not mention it.
+    Conditional,
+    /// A list whose order means nothing.
+    Unordered,
+    /// A list whose items are told apart by these members, and of which only the last is the value, if named.
+    Keyed(&'static [&'static str], Option<&'static str>),
+    /// `1024`, `"1024"` and `"1 vCPU"` are the same.
+    CpuUnits,
+    /// `2048`, `"2048"` and `"2 GB"` are the same.
+    Mebibytes,
+}
+
+use self::Rule::{Conditional, CpuUnits, Default, Keyed, Mebibytes, Unordered};
+
+/// Paths are written as ECS nests them; `*` is any item of a list.
+const RULES: &[(&str, Rule)] = &[
+    ("service.availabilityZoneRebalancing", Conditional),
+    ("service.capacityProviderStrategy", Conditional),
+    ("service.capacityProviderStrategy", Unordered),
+    (
+        "service.capacityProviderStrategy.*.base",
+        Default(|| json!(0)),
+    ),
+    (
+        "service.capacityProviderStrategy.*.weight",
+        Default(|| json!(0)),
+    ),
+    (
+        "service.deploymentConfiguration.alarms.enable",
+        Default(|| json!(false)),
+    ),
+    (
+        "service.deploymentConfiguration.alarms.rollback",
+        Default(|| json!(false)),
+    ),
+    (
+        "service.deploymentConfiguration.bakeTimeInMinutes",
+        Default(|| json!(0)),
+    ),
+    (
+        "service.deploymentConfiguration.deploymentCircuitBreaker.enable",
+        Default(|| json!(false)),
+    ),
+    (
+        "service.deploymentConfiguration.deploymentCircuitBreaker.resetOnHealthyTask",
+        Default(|| json!(true)),
+    ),
+    (
+        "service.deploymentConfiguration.deploymentCircuitBreaker.rollback",
+        Default(|| json!(false)),
+    ),
+    (
+        "service.deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.type",
+        Default(|| json!("BOUNDED_PERCENT")),
+    ),
+    (
+        "service.deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.value",
+        Default(|| json!(50)),
+    ),
+    (
+        "service.deploymentConfiguration.maximumPercent",
+        Default(|| json!(200)),
+    ),
+    (
+        "service.deploymentConfiguration.minimumHealthyPercent",
+        Default(|| json!(100)),
+    ),
+    (
+        "service.deploymentConfiguration.strategy",
+        Default(|| json!("ROLLING")),
+    ),
+    (
+        "service.deploymentController.type",
+        Default(|| json!("ECS")),
+    ),
+    ("service.enableECSManagedTags", Default(|| json!(false))),
+    ("service.enableExecuteCommand", Default(|| json!(false))),
+    (
+        "service.healthCheckGracePeriodSeconds",
+        Default(|| json!(0)),
+    ),
+    ("service.launchType", Conditional),
+    ("service.loadBalancers", Unordered),
+    (
+        "service.networkConfiguration.awsvpcConfiguration.assignPublicIp",
+        Default(|| json!("DISABLED")),
+    ),
+    (
+        "service.networkConfiguration.awsvpcConfiguration.securityGroups",
+        Unordered,
+    ),
+    (
+        "service.networkConfiguration.awsvpcConfiguration.subnets",
+        Unordered,
+    ),
+    ("service.placementConstraints", Unordered),
+    ("service.platformVersion", Conditional),
+    ("service.propagateTags", Default(|| json!("NONE"))),
+    ("service.schedulingStrategy", Default(|| json!("REPLICA"))),
+    (
+        "service.serviceConnectConfiguration.enabled",
+        Default(|| json!(false)),
+    ),
+    ("service.serviceRegistries", Unordered),
+    ("service.volumeConfigurations", Keyed(&["name"], None)),
+    (
+        "taskDefinition.containerDefinitions",
+        Keyed(&["name"], None),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.cpu",
+        Default(|| json!(0)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.environment",
+        Keyed(&["name"], Some("value")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.environmentFiles",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.essential",
+        Default(|| json!(true)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.extraHosts",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.healthCheck.interval",
+        Default(|| json!(30)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.healthCheck.retries",
+        Default(|| json!(3)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.healthCheck.startPeriod",
+        Default(|| json!(0)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.healthCheck.timeout",
+        Default(|| json!(5)),
+    ),
+    ("taskDefinition.containerDefinitions.*.links", Unordered),
+    (
+        "taskDefinition.containerDefinitions.*.logConfiguration.options.max-buffer-size",
+        Conditional,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.logConfiguration.options.mode",
+        Conditional,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.logConfiguration.secretOptions",
+        Keyed(&["name"], Some("valueFrom")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.mountPoints.*.readOnly",
+        Default(|| json!(false)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.portMappings",
+        Keyed(&["containerPort", "containerPortRange", "protocol"], None),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.portMappings.*.hostPort",
+        Default(|| json!(0)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.portMappings.*.protocol",
+        Default(|| json!("tcp")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.restartPolicy.restartAttemptPeriod",
+        Default(|| json!(300)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.secrets",
+        Keyed(&["name"], Some("valueFrom")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.systemControls",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.ulimits",
+        Keyed(&["name"], None),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.versionConsistency",
+        Default(|| json!("enabled")),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.volumesFrom",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.volumesFrom.*.readOnly",
+        Default(|| json!(false)),
+    ),
+    ("taskDefinition.cpu", CpuUnits),
+    (
+        "taskDefinition.enableFaultInjection",
+        Default(|| json!(false)),
+    ),
+    ("taskDefinition.memory", Mebibytes),
+    ("taskDefinition.placementConstraints", Unordered),
+    ("taskDefinition.requiresCompatibilities", Unordered),
+    (
+        "taskDefinition.runtimePlatform.cpuArchitecture",
+        Default(|| json!("X86_64")),
+    ),
+    (
+        "taskDefinition.runtimePlatform.operatingSystemFamily",
+        Default(|| json!("LINUX")),
+    ),
+    ("taskDefinition.volumes", Keyed(&["name"], None)),
+];
+
+/// The rules for the field at `pattern`.
+pub(super) fn rules(pattern: &str) -> impl Iterator<Item = Rule> {
+    RULES
+        .iter()
+        .filter(move |(path, _)| *path == pattern)
+        .map(|(_, rule)| *rule)
+}
+
+/// Whether the field at `pattern` is left alone when the manifest does not mention it.
+pub(crate) fn is_conditional(pattern: &str) -> bool {
+    rules(pattern).any(|rule| matches!(rule, Conditional))
+}
+
+/// What AWS takes for the field at `pattern` when it is omitted; `None` when there is no such value.
+pub(crate) fn default_of(pattern: &str) -> Option<Value> {
+    rules(pattern).find_map(|rule| match rule {
+        Default(value) => Some(value()),
+        Conditional | Unordered | Keyed(..) | CpuUnits | Mebibytes => None,
+    })
+}
+
+/// Whether the field at `pattern` is one of the lists whose items are compared without order.
+pub(crate) fn is_list(pattern: &str) -> bool {
+    rules(pattern).any(|rule| matches!(rule, Unordered | Keyed(..)))
+}

@@ -1,0 +1,249 @@
+//! One pass over one service: look, decide, act, tell.
+
+mod tell;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    aws::{Applied, Aws, AwsError, Described, Memory, Seen},
+    event::Event,
+    manifest::Manifest,
+    observed::{Deployment, LiveService},
+    plan::{self, Plan, Step},
+    status::{Progress, ServiceStatus},
+};
+
+/// How long a view without our last write is taken for an old one. "Eventually consistent" means seconds; AWS advises
+/// to look for up to five minutes (API_RunTask).
+const VIEWS_LAG: SignedDuration = SignedDuration::from_mins(5);
+
+/// What a service's passes pass on to each other, in this process only. Losing it loses no fact.
+#[derive(Debug, Default)]
+pub struct Carried {
+    /// For the reads.
+    pub memory: Memory,
+    /// What was told after the last pass.
+    pub status: Option<ServiceStatus>,
+    /// How the present rollout comes on.
+    progress: Option<Progress>,
+    /// The deployment that is being followed.
+    following: Option<Following>,
+    /// The deployment that our last write began, until a look shows it. A look without it is older than the write.
+    expected: Option<Deployment>,
+}
+
+/// A rollout under way.
+#[derive(Debug, Clone)]
+struct Following {
+    /// The deployment's id.
+    id: String,
+    since: Timestamp,
+    /// It has been counted as failed already.
+    is_overdue: bool,
+}
+
+/// What a pass came to.
+#[derive(Debug)]
+pub struct Passed {
+    /// What happened, oldest first.
+    pub events: Vec<Event>,
+    /// Rollouts that ended: how, and how many seconds they took.
+    pub ended: Vec<(&'static str, f64)>,
+    /// What to do next.
+    pub next: Next,
+}
+
+/// When to look again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// With the next resync.
+    Resync,
+    /// Soon: something is under way.
+    Follow,
+    /// At once: AWS was not as it had been planned for.
+    Again,
+    /// After a wait that grows with each failure.
+    Backoff,
+}
+
+/// One pass. Whatever fails is told in the status; the next pass begins anew.
+pub async fn pass(
+    aws: &Aws,
+    manifest: &Arc<Manifest>,
+    owner: &str,
+    described: Described,
+    aws_time: Timestamp,
+    carried: &mut Carried,
+) -> Passed {
+    if carried.is_older_than_our_write(&described, aws_time) {
+        return Passed {
+            events: Vec::new(),
+            ended: Vec::new(),
+            next: Next::Follow,
+        };
+    }
+    // Look (calls AWS).
+    let seen = match described {
+        Ok(service) => {
+            aws.observe(manifest, owner, service, aws_time, &mut carried.memory)
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    let seen = match seen {
+        Ok(seen) => seen,
+        Err(error) => return tell::failed_to_look(manifest, &error, aws_time, carried),
+    };
+    // Decide (pure).
+    let plan = plan::plan(
+        &seen.desired,
+        &seen.observed,
+        carried.memory.not_taken(&manifest.digest),
+    );
+    carried.memory.forget_all_but(&plan.differences);
+    // Act (calls AWS).
+    let done = carry_out(aws, &seen, &plan, &mut carried.memory, |_| {}).await;
+    // Tell (pure).
+    tell::tell(&seen, &plan, done, carried)
+}
+
+/// Why a plan was not carried out to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// The service is not as it was when the plan was made.
+    #[error("the service has changed since it was looked at")]
+    Changed,
+    /// A call failed.
+    #[error(transparent)]
+    Failed(#[from] AwsError),
+}
+
+/// Makes a plan's calls in order, tells `on_step` of each that was made, and returns the deployment that the service
+/// has moved to. Right before the first that changes the service, the service must still be as it was planned for.
+///
+/// # Errors
+/// At the first call that fails; what was done before stays done.
+pub async fn carry_out(
+    aws: &Aws,
+    seen: &Seen,
+    plan: &Plan,
+    memory: &mut Memory,
+    mut on_step: impl FnMut(&Step),
+) -> Result<Option<Deployment>, Stopped> {
+    let digest = &seen.desired.manifest.digest;
+    let mut registered: Option<String> = None;
+    let mut moved_to = None;
+    let mut is_checked = false;
+    for step in &plan.steps {
+        if step.changes_service() && !is_checked {
+            check_unchanged(aws, seen).await?;
+            is_checked = true;
+        }
+        match aws.apply(step, registered.as_deref()).await? {
+            Applied::Registered(revision) => {
+                memory.note_not_taken(
+                    digest,
+                    plan::not_registered(&seen.desired, &revision.document),
+                );
+                registered = Some(revision.arn().to_owned());
+            }
+            Applied::Service(answer) => {
+                memory.note_not_taken(digest, plan::not_taken(&seen.desired, plan, &answer));
+                moved_to = answer.primary();
+            }
+            Applied::Done => {}
+        }
+        on_step(step);
+    }
+    Ok(moved_to)
+}
+
+async fn check_unchanged(aws: &Aws, seen: &Seen) -> Result<(), Stopped> {
+    let manifest = &seen.desired.manifest;
+    let (mut described, _) = aws
+        .describe_services(&manifest.cluster, std::slice::from_ref(&manifest.name))
+        .await;
+    let now = described.remove(&manifest.name).transpose()?.flatten();
+    let basis = |service: Option<&LiveService>| service.map(LiveService::basis);
+    if basis(now.as_ref()) == basis(seen.observed.service.as_ref()) {
+        Ok(())
+    } else {
+        Err(Stopped::Changed)
+    }
+}
+
+impl Carried {
+    /// Whether a view lacks what our last write has begun and shows nothing newer. Reads of ECS are eventually
+    /// consistent; deciding on such a view would do the same again.
+    fn is_older_than_our_write(&mut self, described: &Described, now: Timestamp) -> bool {
+        let (Some(expected), Ok(service)) = (&self.expected, described) else {
+            return false;
+        };
+        let deployments = service
+            .as_ref()
+            .map(LiveService::deployments)
+            .unwrap_or_default();
+        let lacks_it = deployments.iter().all(|deployment| {
+            deployment.id != expected.id && deployment.created_at <= expected.created_at
+        });
+        let is_recent = expected
+            .created_at
+            .is_some_and(|created| now.duration_since(created) < VIEWS_LAG);
+        if !lacks_it || !is_recent {
+            self.expected = None;
+        }
+        lacks_it && is_recent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn view(deployments: &[(&str, i64)]) -> Described {
+        let deployments: Vec<_> = deployments
+            .iter()
+            .map(|(id, created)| json!({"id": id, "status": "PRIMARY", "createdAt": created}))
+            .collect();
+        let service = json!({"serviceName": "api", "deployments": deployments});
+        Ok(Some(LiveService(service.as_object().unwrap().clone())))
+    }
+
+    fn after_a_write() -> Carried {
+        let Ok(Some(answer)) = view(&[("ecs-svc/2", 1_000)]) else {
+            unreachable!()
+        };
+        Carried {
+            expected: answer.primary(),
+            ..Carried::default()
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn a_view_without_our_last_write_is_not_acted_on() {
+        let mut carried = after_a_write();
+        assert!(carried.is_older_than_our_write(&view(&[("ecs-svc/1", 500)]), at(1_002)));
+        assert!(carried.is_older_than_our_write(&Ok(None), at(1_002)));
+        assert!(!carried.is_older_than_our_write(&view(&[("ecs-svc/2", 1_000)]), at(1_004)));
+        assert!(
+            !carried.is_older_than_our_write(&view(&[("ecs-svc/1", 500)]), at(1_006)),
+            "it has been seen"
+        );
+    }
+
+    #[test]
+    fn something_newer_or_a_long_time_ends_the_wait() {
+        assert!(
+            !after_a_write().is_older_than_our_write(&view(&[("ecs-svc/3", 1_001)]), at(1_002))
+        );
+        assert!(!after_a_write().is_older_than_our_write(&Ok(None), at(1_301)));
+    }
+}
