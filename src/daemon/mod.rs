@@ -3,6 +3,7 @@
 mod board;
 mod fleet;
 mod http;
+mod queue;
 mod report;
 mod watch;
 

@@ -211,10 +211,14 @@ impl Reporter {
         });
     }
 
-    pub(super) fn queue_depth(&self, depth: usize) {
+    /// How many services wait, and how long the longest pass has been running.
+    pub(super) fn queue(&self, depth: usize, longest_running: Duration) {
         self.metrics
             .queue_depth
             .set(i64::try_from(depth).unwrap_or(i64::MAX));
+        self.metrics
+            .longest_running
+            .set(longest_running.as_secs_f64());
     }
 
     pub(super) fn turn(&self, took: Duration) {

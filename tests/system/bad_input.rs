@@ -70,9 +70,16 @@ async fn a_bad_manifest_isolates_itself_and_its_last_good_version_stays() {
     let ecs = world.ecs();
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        let described = ecs.describe_services().cluster("evenkeel").services("api").services("other");
+        let described = ecs
+            .describe_services()
+            .cluster("evenkeel")
+            .services("api")
+            .services("other");
         let described = described.send().await.unwrap();
-        let counts = described.services().iter().map(|s| (s.service_name().unwrap(), s.desired_count()));
+        let counts = described
+            .services()
+            .iter()
+            .map(|s| (s.service_name().unwrap(), s.desired_count()));
         let counts: Vec<_> = counts.collect();
         if counts == [("api", 2), ("other", 1)] {
             break;
