@@ -91,13 +91,10 @@ impl Fleet {
             let wake = self.start_due();
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                changed = manifests.changed() => match changed {
-                    Ok(()) => {
-                        let reading = manifests.borrow_and_update().clone();
-                        self.take(reading);
-                    }
-                    Err(_) => break,
-                },
+                Ok(()) = manifests.changed() => {
+                    let reading = manifests.borrow_and_update().clone();
+                    self.take(reading);
+                }
                 Some(done) = self.work.join_next_with_id() => self.finish(done),
                 () = tokio::time::sleep_until(wake) => {}
             }
