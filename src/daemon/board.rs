@@ -1,7 +1,7 @@
 //! What the daemon knows, for those who ask it: written by the loop, read by the HTTP server.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{PoisonError, RwLock},
 };
 
@@ -24,8 +24,8 @@ struct State {
     /// Why there are no manifests to act on.
     manifests: Option<String>,
     manifest_errors: Vec<String>,
-    /// Whether AWS answered when it was last asked.
-    answers: Option<bool>,
+    /// Whether AWS answered when it was last asked, by the cluster's name.
+    answers: BTreeMap<String, bool>,
 }
 
 impl Board {
@@ -39,13 +39,19 @@ impl Board {
         self.read(|state| state.events.iter().cloned().collect())
     }
 
-    /// Why the daemon is not ready; `None` when it is.
+    /// Why the daemon is not ready; `None` when it is. One cluster that is missing keeps it from nothing: it is ready as
+    /// long as AWS answers for any.
     pub fn not_ready(&self) -> Option<String> {
-        self.read(|state| match (&state.manifests, state.answers) {
-            (Some(why), _) => Some(why.clone()),
-            (None, None) => Some("AWS has not been asked yet".to_owned()),
-            (None, Some(false)) => Some("AWS answers for no service".to_owned()),
-            (None, Some(true)) => None,
+        self.read(|state| {
+            let why = match &state.manifests {
+                Some(why) => why.as_str(),
+                None if state.answers.is_empty() => "AWS has not been asked yet",
+                None if !state.answers.values().any(|answers| *answers) => {
+                    "AWS answers for no cluster; see the services' messages"
+                }
+                None => return None,
+            };
+            Some(why.to_owned())
         })
     }
 
@@ -54,9 +60,19 @@ impl Board {
         self.write(|state| state.manifests = problem);
     }
 
-    /// Notes that AWS answered, or did not, when it was last asked.
-    pub(super) fn set_answers(&self, answers: bool) {
-        self.write(|state| state.answers = Some(answers));
+    /// Notes that AWS answered, or did not, when it was last asked about a cluster.
+    pub(super) fn set_answers(&self, cluster: &str, answers: bool) {
+        self.write(|state| {
+            state.answers.insert(cluster.to_owned(), answers);
+        });
+    }
+
+    /// Forgets what was answered about clusters that no manifest names any more.
+    pub(super) fn keep_answers(&self, clusters: &BTreeSet<&str>) {
+        self.write(|state| {
+            let is_kept = |cluster: &String, _: &mut bool| clusters.contains(cluster.as_str());
+            state.answers.retain(is_kept);
+        });
     }
 
     /// One service's status.
@@ -92,5 +108,29 @@ impl Board {
 
     fn write(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_while_any_cluster_answers() {
+        let board = Board::default();
+        assert_eq!(board.not_ready().unwrap(), "AWS has not been asked yet");
+        for (cluster, answers, is_ready) in [
+            ("gone", false, false),
+            ("prod", true, true),
+            ("gone", false, true),
+            ("prod", false, false),
+            ("prod", true, true),
+        ] {
+            board.set_answers(cluster, answers);
+            let why = board.not_ready();
+            assert_eq!(why.is_none(), is_ready, "{cluster} {answers}: {why:?}");
+        }
+        board.keep_answers(&BTreeSet::from(["gone"]));
+        assert!(board.not_ready().unwrap().contains("no cluster"));
     }
 }

@@ -148,6 +148,8 @@ impl Fleet {
             self.queue.changed(&key, now);
         }
         let acting: BTreeSet<_> = next.manifests.iter().map(Manifest::key).collect();
+        let clusters = acting.iter().map(|(cluster, _)| cluster.as_str()).collect();
+        self.board.keep_answers(&clusters);
         let gone: Vec<_> = self
             .services
             .keys()
@@ -236,8 +238,12 @@ impl Fleet {
         match done {
             Ok((id, Done::Described(batch))) => {
                 let mut untold = self.working_on.remove(&id).unwrap_or_default();
-                self.board
-                    .set_answers(batch.iter().any(|(_, described, _)| described.is_ok()));
+                if let Some((cluster, _)) =
+                    untold.first().filter(|(cluster, _)| self.names(cluster))
+                {
+                    let answers = batch.iter().any(|(_, described, _)| described.is_ok());
+                    self.board.set_answers(cluster, answers);
+                }
                 for (key, described, time) in batch {
                     untold.retain(|other| *other != key);
                     self.start_pass(key, described, time);
@@ -274,6 +280,10 @@ impl Fleet {
             service.carried = carried;
         }
         self.end(key, passed.next);
+    }
+
+    fn names(&self, cluster: &str) -> bool {
+        self.services.keys().any(|(named, _)| named == cluster)
     }
 
     fn end(&mut self, key: &Key, next: Next) {
