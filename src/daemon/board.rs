@@ -5,7 +5,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use crate::{event::Event, status::ServiceStatus};
+use crate::{daemon::problem::Problem, event::Event, status::ServiceStatus};
 
 /// How many events are kept.
 const EVENTS_KEPT: usize = 1_000;
@@ -19,7 +19,10 @@ pub struct Board(RwLock<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    services: BTreeMap<Key, ServiceStatus>,
+    /// As the passes left them.
+    statuses: BTreeMap<Key, ServiceStatus>,
+    /// What is wrong with manifests; laid over the statuses whenever somebody asks.
+    problems: BTreeMap<Key, Problem>,
     events: VecDeque<Event>,
     /// Why there are no manifests to act on.
     manifests: Option<String>,
@@ -31,7 +34,12 @@ struct State {
 impl Board {
     /// Every service's status, by cluster and name.
     pub fn services(&self) -> Vec<ServiceStatus> {
-        self.read(|state| state.services.values().cloned().collect())
+        self.read(|state| {
+            let keys = state.keys();
+            keys.into_iter()
+                .filter_map(|key| state.told(&key))
+                .collect()
+        })
     }
 
     /// The newest events first.
@@ -77,7 +85,7 @@ impl Board {
 
     /// One service's status.
     pub fn service(&self, key: &Key) -> Option<ServiceStatus> {
-        self.read(|state| state.services.get(key).cloned())
+        self.read(|state| state.told(key))
     }
 
     /// What is wrong with the manifests, a line each.
@@ -89,10 +97,34 @@ impl Board {
         self.write(|state| state.manifest_errors = errors);
     }
 
-    pub(super) fn set_service(&self, key: Key, status: ServiceStatus) {
+    /// Every service that there is something to tell of.
+    pub(super) fn keys(&self) -> BTreeSet<Key> {
+        self.read(State::keys)
+    }
+
+    /// A service's status as its last pass left it.
+    pub(super) fn status(&self, key: &Key) -> Option<ServiceStatus> {
+        self.read(|state| state.statuses.get(key).cloned())
+    }
+
+    pub(super) fn set_status(&self, key: Key, status: ServiceStatus) {
         self.write(|state| {
-            state.services.insert(key, status);
+            state.statuses.insert(key, status);
         });
+    }
+
+    pub(super) fn remove_status(&self, key: &Key) {
+        self.write(|state| {
+            state.statuses.remove(key);
+        });
+    }
+
+    pub(super) fn problems(&self) -> BTreeMap<Key, Problem> {
+        self.read(|state| state.problems.clone())
+    }
+
+    pub(super) fn set_problems(&self, problems: BTreeMap<Key, Problem>) {
+        self.write(|state| state.problems = problems);
     }
 
     pub(super) fn add_event(&self, event: Event) {
@@ -108,6 +140,21 @@ impl Board {
 
     fn write(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl State {
+    fn keys(&self) -> BTreeSet<Key> {
+        let keys = self.statuses.keys().chain(self.problems.keys());
+        keys.cloned().collect()
+    }
+
+    fn told(&self, key: &Key) -> Option<ServiceStatus> {
+        let status = self.statuses.get(key);
+        match self.problems.get(key) {
+            Some(problem) => Some(problem.over(key, status)),
+            None => status.cloned(),
+        }
     }
 }
 

@@ -22,7 +22,6 @@ use crate::{
     daemon::{Board, board::Key, queue::Queue, report::Reporter, watch::Reading},
     manifest::{self, Manifest, ManifestSet},
     reconcile::{self, Carried, Next, Passed},
-    status,
 };
 
 /// How long running passes may take to end after the daemon was told to stop.
@@ -159,12 +158,6 @@ impl Fleet {
         for key in gone {
             self.services.remove(&key);
             self.queue.gone(&key);
-            let is_broken = next.describes(&key, None);
-            if let Some(before) = self.board.service(&key).filter(|_| !is_broken) {
-                self.reporter
-                    .told(&key, status::orphaned(&before, Timestamp::now()));
-                self.reporter.orphaned(&key);
-            }
         }
     }
 
@@ -278,6 +271,8 @@ impl Fleet {
                 self.reporter.told(key, status.clone());
             }
             service.carried = carried;
+        } else {
+            self.reporter.ended_late(key);
         }
         self.end(key, passed.next);
     }

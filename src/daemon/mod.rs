@@ -3,8 +3,11 @@
 mod board;
 mod fleet;
 mod http;
+mod problem;
 mod queue;
 mod report;
+#[cfg(test)]
+mod samples;
 mod watch;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
