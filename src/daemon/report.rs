@@ -1,6 +1,7 @@
 //! Telling: the board, the metrics and the log say the same, in the same words.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
@@ -17,6 +18,8 @@ use crate::{
     status::{self, Phase, ServiceStatus},
 };
 
+/// The longest text that is logged, in bytes.
+const LOGGED: usize = 2 * 1024;
 /// How many services without a manifest are remembered.
 const ORPHANS_KEPT: usize = 200;
 
@@ -79,8 +82,12 @@ impl Reporter {
             let message = diagnostic.to_string();
             match (self.said.contains(&message), diagnostic.is_error()) {
                 (true, _) => {}
-                (false, true) => tracing::error!(manifest = %diagnostic.file, "{message}"),
-                (false, false) => tracing::warn!(manifest = %diagnostic.file, "{message}"),
+                (false, true) => {
+                    tracing::error!(manifest = %diagnostic.file, "{}", short(&message))
+                }
+                (false, false) => {
+                    tracing::warn!(manifest = %diagnostic.file, "{}", short(&message))
+                }
             }
             said.insert(message);
         }
@@ -136,7 +143,7 @@ impl Reporter {
     /// A set of manifests was not taken.
     pub(super) fn refused(&self, why: &str) {
         self.metrics.manifest_errors.set(1);
-        tracing::error!("{why}");
+        tracing::error!("{}", short(why));
         self.board.set_manifest_errors(vec![why.to_owned()]);
     }
 
@@ -217,7 +224,7 @@ impl Reporter {
             } else {
                 &status.message
             };
-            tracing::info!(service = %status.name, cluster = %status.cluster, phase = %status.phase, "{message}");
+            tracing::info!(service = %status.name, cluster = %status.cluster, phase = %status.phase, "{}", short(message));
         }
         let labels = [key.0.as_str(), key.1.as_str()];
         for phase in Phase::ALL {
@@ -285,9 +292,10 @@ impl Reporter {
 
     fn note(&self, event: Event) {
         let changes = serde_json::to_string(&event.changes).unwrap_or_default();
+        let changes = short(&changes).into_owned();
         match event.kind {
             Kind::Error | Kind::RolledBack | Kind::Held | Kind::Blocked => tracing::warn!(
-                service = %event.service, cluster = %event.cluster, event = event.kind.name(), changes, "{}", event.message
+                service = %event.service, cluster = %event.cluster, event = event.kind.name(), changes, "{}", short(&event.message)
             ),
             Kind::Created
             | Kind::Applied
@@ -296,7 +304,7 @@ impl Reporter {
             | Kind::RolloutCompleted
             | Kind::Recovered
             | Kind::Orphaned => tracing::info!(
-                service = %event.service, cluster = %event.cluster, event = event.kind.name(), changes, "{}", event.message
+                service = %event.service, cluster = %event.cluster, event = event.kind.name(), changes, "{}", short(&event.message)
             ),
         }
         self.board.add_event(event);
@@ -315,6 +323,15 @@ impl Reporter {
                 .with_label_values(&[cluster.as_str(), service, outcome]);
         }
     }
+}
+
+/// As much of a text as is logged.
+fn short(text: &str) -> Cow<'_, str> {
+    if text.len() <= LOGGED {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(LOGGED - '…'.len_utf8());
+    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
 }
 
 /// Removes a series; one that was never there is as good as removed.
@@ -456,6 +473,25 @@ mod tests {
         assert_eq!(orphaned.count(), 1);
         reporter.manifests(&both);
         assert_eq!(told(&reporter), [of("prod/api", Phase::Unknown)]);
+    }
+
+    #[test]
+    fn what_is_logged_is_bounded() {
+        assert_eq!(short("a message"), "a message");
+        assert_eq!(short(&"x".repeat(LOGGED)).len(), LOGGED);
+        for text in [
+            "x".repeat(LOGGED + 1),
+            "é".repeat(LOGGED),
+            "€".repeat(LOGGED),
+        ] {
+            let short = short(&text);
+            assert!(
+                short.len() <= LOGGED && short.len() > LOGGED - 4,
+                "{}",
+                short.len()
+            );
+            assert!(short.ends_with('…'));
+        }
     }
 
     #[test]
