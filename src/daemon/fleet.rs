@@ -285,3 +285,6 @@ impl Fleet {
         self.queue.ended(key, next, fastrand::f64(), Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests;
