@@ -1,11 +1,11 @@
 //! What the daemon knows, for those who ask it: written by the loop, read by the HTTP server.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{PoisonError, RwLock},
 };
 
-use crate::{event::Event, status::ServiceStatus};
+use crate::{daemon::problem::Problem, event::Event, status::ServiceStatus};
 
 /// How many events are kept.
 const EVENTS_KEPT: usize = 1_000;
@@ -19,19 +19,27 @@ pub struct Board(RwLock<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    services: BTreeMap<Key, ServiceStatus>,
+    /// As the passes left them.
+    statuses: BTreeMap<Key, ServiceStatus>,
+    /// What is wrong with manifests; laid over the statuses whenever somebody asks.
+    problems: BTreeMap<Key, Problem>,
     events: VecDeque<Event>,
     /// Why there are no manifests to act on.
     manifests: Option<String>,
     manifest_errors: Vec<String>,
-    /// Whether AWS answered when it was last asked.
-    answers: Option<bool>,
+    /// Whether AWS answered when it was last asked, by the cluster's name.
+    answers: BTreeMap<String, bool>,
 }
 
 impl Board {
     /// Every service's status, by cluster and name.
     pub fn services(&self) -> Vec<ServiceStatus> {
-        self.read(|state| state.services.values().cloned().collect())
+        self.read(|state| {
+            let keys = state.keys();
+            keys.into_iter()
+                .filter_map(|key| state.told(&key))
+                .collect()
+        })
     }
 
     /// The newest events first.
@@ -39,13 +47,19 @@ impl Board {
         self.read(|state| state.events.iter().cloned().collect())
     }
 
-    /// Why the daemon is not ready; `None` when it is.
+    /// Why the daemon is not ready; `None` when it is. One cluster that is missing keeps it from nothing: it is ready as
+    /// long as AWS answers for any.
     pub fn not_ready(&self) -> Option<String> {
-        self.read(|state| match (&state.manifests, state.answers) {
-            (Some(why), _) => Some(why.clone()),
-            (None, None) => Some("AWS has not been asked yet".to_owned()),
-            (None, Some(false)) => Some("AWS answers for no service".to_owned()),
-            (None, Some(true)) => None,
+        self.read(|state| {
+            let why = match &state.manifests {
+                Some(why) => why.as_str(),
+                None if state.answers.is_empty() => "AWS has not been asked yet",
+                None if !state.answers.values().any(|answers| *answers) => {
+                    "AWS answers for no cluster; see the services' messages"
+                }
+                None => return None,
+            };
+            Some(why.to_owned())
         })
     }
 
@@ -54,14 +68,24 @@ impl Board {
         self.write(|state| state.manifests = problem);
     }
 
-    /// Notes that AWS answered, or did not, when it was last asked.
-    pub(super) fn set_answers(&self, answers: bool) {
-        self.write(|state| state.answers = Some(answers));
+    /// Notes that AWS answered, or did not, when it was last asked about a cluster.
+    pub(super) fn set_answers(&self, cluster: &str, answers: bool) {
+        self.write(|state| {
+            state.answers.insert(cluster.to_owned(), answers);
+        });
+    }
+
+    /// Forgets what was answered about clusters that no manifest names any more.
+    pub(super) fn keep_answers(&self, clusters: &BTreeSet<&str>) {
+        self.write(|state| {
+            let is_kept = |cluster: &String, _: &mut bool| clusters.contains(cluster.as_str());
+            state.answers.retain(is_kept);
+        });
     }
 
     /// One service's status.
     pub fn service(&self, key: &Key) -> Option<ServiceStatus> {
-        self.read(|state| state.services.get(key).cloned())
+        self.read(|state| state.told(key))
     }
 
     /// What is wrong with the manifests, a line each.
@@ -73,10 +97,34 @@ impl Board {
         self.write(|state| state.manifest_errors = errors);
     }
 
-    pub(super) fn set_service(&self, key: Key, status: ServiceStatus) {
+    /// Every service that there is something to tell of.
+    pub(super) fn keys(&self) -> BTreeSet<Key> {
+        self.read(State::keys)
+    }
+
+    /// A service's status as its last pass left it.
+    pub(super) fn status(&self, key: &Key) -> Option<ServiceStatus> {
+        self.read(|state| state.statuses.get(key).cloned())
+    }
+
+    pub(super) fn set_status(&self, key: Key, status: ServiceStatus) {
         self.write(|state| {
-            state.services.insert(key, status);
+            state.statuses.insert(key, status);
         });
+    }
+
+    pub(super) fn remove_status(&self, key: &Key) {
+        self.write(|state| {
+            state.statuses.remove(key);
+        });
+    }
+
+    pub(super) fn problems(&self) -> BTreeMap<Key, Problem> {
+        self.read(|state| state.problems.clone())
+    }
+
+    pub(super) fn set_problems(&self, problems: BTreeMap<Key, Problem>) {
+        self.write(|state| state.problems = problems);
     }
 
     pub(super) fn add_event(&self, event: Event) {
@@ -92,5 +140,44 @@ impl Board {
 
     fn write(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl State {
+    fn keys(&self) -> BTreeSet<Key> {
+        let keys = self.statuses.keys().chain(self.problems.keys());
+        keys.cloned().collect()
+    }
+
+    fn told(&self, key: &Key) -> Option<ServiceStatus> {
+        let status = self.statuses.get(key);
+        match self.problems.get(key) {
+            Some(problem) => Some(problem.over(key, status)),
+            None => status.cloned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_while_any_cluster_answers() {
+        let board = Board::default();
+        assert_eq!(board.not_ready().unwrap(), "AWS has not been asked yet");
+        for (cluster, answers, is_ready) in [
+            ("gone", false, false),
+            ("prod", true, true),
+            ("gone", false, true),
+            ("prod", false, false),
+            ("prod", true, true),
+        ] {
+            board.set_answers(cluster, answers);
+            let why = board.not_ready();
+            assert_eq!(why.is_none(), is_ready, "{cluster} {answers}: {why:?}");
+        }
+        board.keep_answers(&BTreeSet::from(["gone"]));
+        assert!(board.not_ready().unwrap().contains("no cluster"));
     }
 }

@@ -4,7 +4,7 @@
 //! not told which. Services due at the same time are described together, ten per call.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -19,19 +19,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     aws::{Aws, Described, SERVICES_PER_CALL},
-    backoff,
-    daemon::{Board, board::Key, report::Reporter, watch::Reading},
+    daemon::{Board, board::Key, queue::Queue, report::Reporter, watch::Reading},
     manifest::{self, Manifest, ManifestSet},
     reconcile::{self, Carried, Next, Passed},
-    status,
 };
 
-/// How soon a service is looked at again while something is under way.
-const FOLLOW: Duration = Duration::from_secs(2);
-/// How many services are worked on at once.
-const AT_ONCE: usize = 32;
 /// How long running passes may take to end after the daemon was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(4);
+/// How old the gauges of the queue may become.
+const GAUGES: Duration = Duration::from_secs(5);
 
 /// How the loop behaves.
 #[derive(Debug, Clone)]
@@ -50,27 +46,16 @@ pub struct Fleet {
     board: Arc<Board>,
     reporter: Reporter,
     set: Option<ManifestSet>,
-    services: BTreeMap<Key, Entry>,
+    services: BTreeMap<Key, Service>,
+    queue: Queue,
     work: JoinSet<Done>,
     working_on: HashMap<Id, Vec<Key>>,
-    turn: Turn,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct Service {
     manifest: Arc<Manifest>,
-    due: Instant,
-    /// Work has been handed out; a change meanwhile makes `due` earlier and is seen to after it.
-    is_busy: bool,
     carried: Carried,
-    failures: u32,
-}
-
-/// One full turn over the fleet: from its first pass until each service has had one.
-#[derive(Debug)]
-struct Turn {
-    began: Instant,
-    waiting_for: std::collections::BTreeSet<Key>,
 }
 
 #[derive(Debug)]
@@ -82,12 +67,9 @@ enum Done {
 impl Fleet {
     /// A fleet with no services yet.
     pub fn new(aws: Aws, pace: Pace, board: Arc<Board>, reporter: Reporter) -> Self {
-        let turn = Turn {
-            began: Instant::now(),
-            waiting_for: std::collections::BTreeSet::default(),
-        };
         Self {
             aws,
+            queue: Queue::new(pace.resync),
             pace,
             board,
             reporter,
@@ -95,7 +77,6 @@ impl Fleet {
             services: BTreeMap::new(),
             work: JoinSet::new(),
             working_on: HashMap::new(),
-            turn,
         }
     }
 
@@ -106,18 +87,15 @@ impl Fleet {
         shutdown: CancellationToken,
     ) {
         loop {
-            let due = self.start_due();
+            let wake = self.start_due();
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                changed = manifests.changed() => match changed {
-                    Ok(()) => {
-                        let reading = manifests.borrow_and_update().clone();
-                        self.take(reading);
-                    }
-                    Err(_) => break,
-                },
+                Ok(()) = manifests.changed() => {
+                    let reading = manifests.borrow_and_update().clone();
+                    self.take(reading);
+                }
                 Some(done) = self.work.join_next_with_id() => self.finish(done),
-                () = tokio::time::sleep_until(due) => {}
+                () = tokio::time::sleep_until(wake) => {}
             }
         }
         let finished = tokio::time::timeout(STOP_WITHIN, async {
@@ -156,26 +134,21 @@ impl Fleet {
         for manifest in &next.manifests {
             let key = manifest.key();
             match self.services.get_mut(&key) {
-                Some(entry) if *entry.manifest == *manifest => {}
-                Some(entry) => {
-                    entry.manifest = Arc::new(manifest.clone());
-                    entry.failures = 0;
-                    entry.due = now;
-                }
+                Some(service) if *service.manifest == *manifest => continue,
+                Some(service) => service.manifest = Arc::new(manifest.clone()),
                 None => {
-                    let entry = Entry {
+                    let service = Service {
                         manifest: Arc::new(manifest.clone()),
-                        due: now,
-                        is_busy: false,
                         carried: Carried::default(),
-                        failures: 0,
                     };
-                    self.services.insert(key, entry);
+                    self.services.insert(key.clone(), service);
                 }
             }
+            self.queue.changed(&key, now);
         }
-        let acting: std::collections::BTreeSet<_> =
-            next.manifests.iter().map(Manifest::key).collect();
+        let acting: BTreeSet<_> = next.manifests.iter().map(Manifest::key).collect();
+        let clusters = acting.iter().map(|(cluster, _)| cluster.as_str()).collect();
+        self.board.keep_answers(&clusters);
         let gone: Vec<_> = self
             .services
             .keys()
@@ -184,52 +157,35 @@ impl Fleet {
             .collect();
         for key in gone {
             self.services.remove(&key);
-            let is_broken = next.describes(&key, None);
-            if let Some(before) = self.board.service(&key).filter(|_| !is_broken) {
-                self.reporter
-                    .told(&key, status::orphaned(&before, Timestamp::now()));
-                self.reporter.orphaned(&key);
-            }
+            self.queue.gone(&key);
         }
     }
 
-    /// Hands out what is due, and says when the next is.
+    /// Hands out what is due, and says when to look again.
     fn start_due(&mut self) -> Instant {
         let now = Instant::now();
-        let free =
-            AT_ONCE.saturating_sub(self.services.values().filter(|entry| entry.is_busy).count());
         let mut due: BTreeMap<String, Vec<(Key, String)>> = BTreeMap::new();
-        let waiting = self
-            .services
-            .iter_mut()
-            .filter(|(_, entry)| !entry.is_busy && entry.due <= now);
-        let mut depth = 0;
-        for (index, (key, entry)) in waiting.enumerate() {
-            if index >= free {
-                depth += 1;
+        for key in self.queue.take(now) {
+            let Some(service) = self.services.get(&key) else {
+                self.queue.gone(&key);
                 continue;
-            }
-            entry.is_busy = true;
-            entry.due = now + self.pace.resync;
-            due.entry(entry.manifest.cluster.clone())
+            };
+            due.entry(service.manifest.cluster.clone())
                 .or_default()
-                .push((key.clone(), entry.manifest.name.clone()));
+                .push((key, service.manifest.name.clone()));
         }
-        self.reporter.queue_depth(depth);
         for (cluster, services) in due {
             for batch in services.chunks(SERVICES_PER_CALL) {
                 self.start_describe(cluster.clone(), batch.to_vec());
             }
         }
-        let next = self
-            .services
-            .values()
-            .filter(|entry| !entry.is_busy)
-            .map(|entry| entry.due)
-            .min();
-        // Nothing is due while everything is busy or there is nothing: an end of work or a change wakes the loop.
-        next.filter(|_| depth == 0)
-            .unwrap_or_else(|| now + self.pace.resync)
+        if let Some(took) = self.queue.turn_ended(now) {
+            self.reporter.turn(took);
+        }
+        self.reporter
+            .queue(self.queue.depth(now), self.queue.longest_running(now));
+        let latest = now + GAUGES;
+        self.queue.wake().map_or(latest, |wake| wake.min(latest))
     }
 
     fn start_describe(&mut self, cluster: String, batch: Vec<(Key, String)>) {
@@ -250,15 +206,16 @@ impl Fleet {
     }
 
     fn start_pass(&mut self, key: Key, described: Described, time: Timestamp) {
-        let Some(entry) = self.services.get_mut(&key) else {
+        let Some(service) = self.services.get_mut(&key) else {
+            self.end(&key, Next::Resync);
             return;
         };
         let (aws, owner, manifest) = (
             self.aws.clone(),
             self.pace.owner.clone(),
-            Arc::clone(&entry.manifest),
+            Arc::clone(&service.manifest),
         );
-        let mut carried = std::mem::take(&mut entry.carried);
+        let mut carried = std::mem::take(&mut service.carried);
         let its_key = key.clone();
         let pass = async move {
             let began = Instant::now();
@@ -273,68 +230,61 @@ impl Fleet {
     fn finish(&mut self, done: Result<(Id, Done), tokio::task::JoinError>) {
         match done {
             Ok((id, Done::Described(batch))) => {
-                self.working_on.remove(&id);
-                self.board
-                    .set_answers(batch.iter().any(|(_, described, _)| described.is_ok()));
+                let mut untold = self.working_on.remove(&id).unwrap_or_default();
+                if let Some((cluster, _)) =
+                    untold.first().filter(|(cluster, _)| self.names(cluster))
+                {
+                    let answers = batch.iter().any(|(_, described, _)| described.is_ok());
+                    self.board.set_answers(cluster, answers);
+                }
                 for (key, described, time) in batch {
+                    untold.retain(|other| *other != key);
                     self.start_pass(key, described, time);
+                }
+                for key in untold {
+                    self.end(&key, Next::Backoff);
                 }
             }
             Ok((id, Done::Passed(done))) => {
                 self.working_on.remove(&id);
                 let (key, carried, passed, took) = *done;
-                self.passed(key, carried, passed, took);
+                self.passed(&key, carried, &passed, took);
             }
             Err(error) => {
                 // A panic is our bug; the service is looked at anew, with nothing remembered.
                 tracing::error!(%error, "a pass broke off");
                 for key in self.working_on.remove(&error.id()).unwrap_or_default() {
-                    self.reporter.broke(&key);
-                    if let Some(entry) = self.services.get_mut(&key) {
-                        entry.is_busy = false;
-                        entry.failures = entry.failures.saturating_add(1);
-                        entry.due = Instant::now() + backoff::CAP;
+                    if self.services.contains_key(&key) {
+                        self.reporter.broke(&key);
                     }
+                    self.queue.broke(&key, Instant::now());
                 }
             }
         }
     }
 
-    fn passed(&mut self, key: Key, carried: Carried, passed: Passed, took: Duration) {
-        self.reporter.passed(&key, &passed, took);
-        self.count_turn(&key);
-        let Some(entry) = self.services.get_mut(&key) else {
-            return;
-        };
-        if let Some(status) = &carried.status {
-            self.reporter.told(&key, status.clone());
-        }
-        entry.carried = carried;
-        entry.is_busy = false;
-        let now = Instant::now();
-        entry.failures = if passed.next == Next::Backoff {
-            entry.failures.saturating_add(1)
+    fn passed(&mut self, key: &Key, carried: Carried, passed: &Passed, took: Duration) {
+        self.reporter.passed(key, passed, took);
+        // Nothing more is told of a service whose manifest went meanwhile.
+        if let Some(service) = self.services.get_mut(key) {
+            if let Some(status) = &carried.status {
+                self.reporter.told(key, status.clone());
+            }
+            service.carried = carried;
         } else {
-            0
-        };
-        let wait = match passed.next {
-            Next::Resync => self.pace.resync,
-            Next::Follow => FOLLOW.min(self.pace.resync),
-            Next::Again => Duration::ZERO,
-            Next::Backoff => backoff::delay(entry.failures, fastrand::f64()),
-        };
-        // A manifest that changed during the pass has made the service due already.
-        entry.due = entry.due.min(now + wait);
+            self.reporter.ended_late(key);
+        }
+        self.end(key, passed.next);
     }
 
-    fn count_turn(&mut self, key: &Key) {
-        self.turn.waiting_for.remove(key);
-        if self.turn.waiting_for.is_empty() {
-            self.reporter.turn(self.turn.began.elapsed());
-            self.turn = Turn {
-                began: Instant::now(),
-                waiting_for: self.services.keys().cloned().collect(),
-            };
-        }
+    fn names(&self, cluster: &str) -> bool {
+        self.services.keys().any(|(named, _)| named == cluster)
+    }
+
+    fn end(&mut self, key: &Key, next: Next) {
+        self.queue.ended(key, next, fastrand::f64(), Instant::now());
     }
 }
+
+#[cfg(test)]
+mod tests;

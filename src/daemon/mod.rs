@@ -3,11 +3,16 @@
 mod board;
 mod fleet;
 mod http;
+mod problem;
+mod queue;
 mod report;
+#[cfg(test)]
+mod samples;
 mod watch;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use board::{Board, Key};
@@ -30,9 +35,9 @@ pub struct Config {
     pub pace: Pace,
 }
 
-/// Why the daemon could not start.
+/// Why the daemon ended although nobody told it to.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum RunError {
     /// The port.
     #[error("cannot serve on {address}: {error}; choose another with --http")]
     Bind {
@@ -44,23 +49,31 @@ pub enum StartError {
     /// The metrics.
     #[error("the metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// A part of it ended.
+    #[error("{0} ended by itself; this is a bug of evenkeel: start it again, nothing is lost")]
+    Ended(&'static str),
+    /// A part of it panicked.
+    #[error(
+        "a part of the daemon broke off: {0}; this is a bug of evenkeel: start it again, nothing is lost"
+    )]
+    BrokeOff(#[from] JoinError),
 }
 
-/// How long the HTTP server may take to end.
-const HTTP_STOP: Duration = Duration::from_millis(1_500);
+/// How long all parts together may take to end.
+const STOP_WITHIN: Duration = Duration::from_millis(4_500);
 
 /// Runs until `shutdown`; ends within 5 seconds of it.
 ///
 /// # Errors
-/// When it cannot start. Nothing that happens later ends it.
-pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), StartError> {
+/// When it cannot start, or when a part of it ends without having been told to.
+pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunError> {
     let listener = http::bind(config.http)
         .await
-        .map_err(|error| StartError::Bind {
+        .map_err(|error| RunError::Bind {
             address: config.http,
             error,
         })?;
-    let address = listener.local_addr().map_err(|error| StartError::Bind {
+    let address = listener.local_addr().map_err(|error| RunError::Bind {
         address: config.http,
         error,
     })?;
@@ -73,16 +86,91 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), Star
         board: Arc::clone(&board),
         metrics: metrics.clone(),
     };
-    let server = tokio::spawn(http::serve(listener, views, shutdown.clone()));
-
     let (readings, manifests) = tokio::sync::watch::channel(None);
-    tokio::spawn(watch::watch(config.source, readings, shutdown.clone()));
-    let aws = Aws::new(Clients::from_env().await, metrics);
-    fleet::Fleet::new(aws, config.pace, board, reporter)
-        .run(manifests, shutdown)
-        .await;
-    if tokio::time::timeout(HTTP_STOP, server).await.is_err() {
-        tracing::debug!("the HTTP server was still busy");
+
+    let stop = shutdown.child_token();
+    let mut parts = JoinSet::new();
+    let serve = http::serve(listener, views, stop.clone());
+    parts.spawn(async {
+        serve.await;
+        "the HTTP server"
+    });
+    let watch = watch::watch(config.source, readings, stop.clone());
+    parts.spawn(async {
+        watch.await;
+        "the watch over the manifests"
+    });
+    let its_stop = stop.clone();
+    parts.spawn(async move {
+        // Finding credentials and a region may take its time.
+        if let Some(clients) = its_stop.run_until_cancelled(Clients::from_env()).await {
+            let aws = Aws::new(clients, metrics);
+            let fleet = fleet::Fleet::new(aws, config.pace, board, reporter);
+            fleet.run(manifests, its_stop).await;
+        }
+        "the loop over the services"
+    });
+    until_stopped(parts, stop).await
+}
+
+/// Waits until `stop`, then for every part to end, but not for ever. A part that ends before that ends all.
+async fn until_stopped(
+    mut parts: JoinSet<&'static str>,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    let early = tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        early = parts.join_next() => early,
+    };
+    stop.cancel();
+    let all = async { while parts.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_WITHIN, all).await.is_err() {
+        tracing::warn!("not everything had ended; the next daemon looks again");
     }
-    Ok(())
+    match early {
+        Some(Ok(part)) => Err(RunError::Ended(part)),
+        Some(Err(error)) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_hangs_does_not_keep_the_daemon() {
+        let (mut parts, stop) = (JoinSet::new(), CancellationToken::new());
+        parts.spawn(pending());
+        stop.cancel();
+        let began = Instant::now();
+        until_stopped(parts, stop).await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_ends_by_itself_ends_the_daemon_with_an_error() {
+        let (mut parts, stop) = (JoinSet::new(), CancellationToken::new());
+        parts.spawn(async { "the watch" });
+        let its_stop = stop.clone();
+        parts.spawn(async move {
+            its_stop.cancelled().await;
+            "another"
+        });
+        let error = until_stopped(parts, stop).await.unwrap_err();
+        assert!(error.to_string().starts_with("the watch ended by itself"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_panics_ends_the_daemon_with_an_error() {
+        let (mut parts, stop) = (JoinSet::new(), CancellationToken::new());
+        parts.spawn(async { panic!("on purpose") });
+        let error = until_stopped(parts, stop).await.unwrap_err();
+        assert!(matches!(error, RunError::BrokeOff(_)), "{error}");
+    }
 }

@@ -1,29 +1,35 @@
 //! Telling: the board, the metrics and the log say the same, in the same words.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 use jiff::Timestamp;
 
 use crate::{
-    daemon::{Board, board::Key},
+    daemon::{Board, board::Key, problem},
     event::{Event, Kind},
-    manifest::{Diagnostic, ManifestSet},
+    manifest::{Manifest, ManifestSet},
     metrics::{DRIFT_KINDS, Metrics, ROLLOUT_OUTCOMES},
     reconcile::{Next, Passed},
-    status::{Phase, ServiceStatus},
+    status::{self, Phase, ServiceStatus},
 };
 
+/// The longest text that is logged, in bytes.
+const LOGGED: usize = 2 * 1024;
+/// How many services without a manifest are remembered.
+const ORPHANS_KEPT: usize = 200;
+
 /// Tells everyone who wants to know.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Reporter {
     board: Arc<Board>,
     metrics: Metrics,
-    /// What is wrong with the manifest of a service, which its last good version hides.
-    problems: Arc<Mutex<BTreeMap<Key, String>>>,
+    /// What the last reading of the manifests said, which is not said again.
+    said: BTreeSet<String>,
 }
 
 impl Reporter {
@@ -33,16 +39,36 @@ impl Reporter {
         Self {
             board,
             metrics,
-            problems: Arc::default(),
+            said: BTreeSet::new(),
         }
     }
 
-    /// A set of manifests is in force.
-    pub(super) fn manifests(&self, set: &ManifestSet) {
+    /// A set of manifests is in force. What it changes in what is told shows at once.
+    pub(super) fn manifests(&mut self, set: &ManifestSet) {
+        self.say(set);
+        let (now, before) = (Timestamp::now(), self.board.problems());
+        let told: BTreeMap<_, _> = self.told_now();
+        let problems = problem::problems(set, &before, now);
+        for (key, problem) in &problems {
+            let known = before.get(key);
+            if known.is_none_or(|known| known.message != problem.message) {
+                self.note(event(key, now, Kind::Blocked, problem.message.clone()));
+            }
+        }
+        self.board.set_problems(problems);
+        self.sort_out(set, now);
+        for key in told.keys().chain(&self.board.keys()) {
+            self.publish(key, told.get(key));
+        }
+    }
+
+    /// Says what was read and what is wrong with it, each message once.
+    fn say(&mut self, set: &ManifestSet) {
         let errors: Vec<_> = set
             .diagnostics
             .iter()
             .filter(|diagnostic| diagnostic.is_error())
+            .map(ToString::to_string)
             .collect();
         self.metrics
             .manifest_errors
@@ -51,49 +77,73 @@ impl Reporter {
             manifests = set.manifests.len(), files = set.files, errors = errors.len(), digest = %set.digest,
             "manifests read"
         );
+        let mut said = BTreeSet::new();
         for diagnostic in &set.diagnostics {
-            if diagnostic.is_error() {
-                tracing::error!(manifest = %diagnostic.file, "{diagnostic}");
+            let message = diagnostic.to_string();
+            match (self.said.contains(&message), diagnostic.is_error()) {
+                (true, _) => {}
+                (false, true) => {
+                    tracing::error!(manifest = %diagnostic.file, "{}", short(&message))
+                }
+                (false, false) => {
+                    tracing::warn!(manifest = %diagnostic.file, "{}", short(&message))
+                }
+            }
+            said.insert(message);
+        }
+        self.said = said;
+        self.board.set_manifest_errors(errors);
+    }
+
+    /// Services come, go, and come back.
+    fn sort_out(&self, set: &ManifestSet, now: Timestamp) {
+        let acting: BTreeSet<_> = set.manifests.iter().map(Manifest::key).collect();
+        for key in &acting {
+            self.declare(key);
+        }
+        let mut orphans = Vec::new();
+        for key in self.board.keys() {
+            let Some(status) = self.board.status(&key) else {
+                continue;
+            };
+            let is_orphan = status.phase == Phase::Orphaned;
+            if acting.contains(&key) {
+                if is_orphan {
+                    let why = "its manifest is back; AWS has not been asked yet".to_owned();
+                    let status = status::unknown(key.clone(), why, Some(&status), now);
+                    self.board.set_status(key, status);
+                }
+            } else if is_orphan {
+                orphans.push((status.since, key));
+            } else if set.describes(&key, None) {
+                // A broken file names it: what was known of it last is still worth telling.
+            } else if status.image.is_some() {
+                self.board
+                    .set_status(key.clone(), status::orphaned(&status, now));
+                let message = "its manifest is gone; the service runs on as it is".to_owned();
+                self.note(event(&key, now, Kind::Orphaned, message));
+                orphans.push((now, key));
             } else {
-                tracing::warn!(manifest = %diagnostic.file, "{diagnostic}");
+                // It was never seen to run, so there is nothing to be left alone.
+                self.board.remove_status(&key);
             }
         }
-        self.board
-            .set_manifest_errors(errors.iter().map(ToString::to_string).collect());
-        let problems = problems(set, &errors);
-        let now = Timestamp::now();
-        for (key, problem) in &problems {
-            let is_acting = set.manifests.iter().any(|manifest| manifest.key() == *key);
-            let known = self.board.service(key);
-            self.note(Event {
-                time: now,
-                service: key.1.clone(),
-                cluster: key.0.clone(),
-                kind: Kind::Blocked,
-                message: problem.clone(),
-                changes: Vec::new(),
-            });
-            if !is_acting {
-                let before = known.as_ref();
-                self.told(
-                    key,
-                    ServiceStatus {
-                        phase: Phase::Degraded,
-                        ..crate::status::unknown(key.clone(), problem.clone(), before, now)
-                    },
-                );
-            }
+        orphans.sort();
+        for (_, key) in orphans.iter().rev().skip(ORPHANS_KEPT) {
+            self.board.remove_status(key);
         }
-        *self.problems.lock().unwrap_or_else(PoisonError::into_inner) = problems;
-        for key in set.manifests.iter().map(crate::manifest::Manifest::key) {
-            self.declare(&key);
-        }
+    }
+
+    fn told_now(&self) -> BTreeMap<Key, ServiceStatus> {
+        let key = |status: &ServiceStatus| (status.cluster.clone(), status.name.clone());
+        let services = self.board.services().into_iter();
+        services.map(|status| (key(&status), status)).collect()
     }
 
     /// A set of manifests was not taken.
     pub(super) fn refused(&self, why: &str) {
         self.metrics.manifest_errors.set(1);
-        tracing::error!("{why}");
+        tracing::error!("{}", short(why));
         self.board.set_manifest_errors(vec![why.to_owned()]);
     }
 
@@ -130,31 +180,51 @@ impl Reporter {
         }
     }
 
-    /// A pass broke off.
-    pub(super) fn broke(&self, key: &Key) {
-        self.metrics.reconcile.with_label_values(&["error"]).inc();
-        if let Some(before) = self.board.service(key) {
-            let why = "a pass broke off: this is a bug of evenkeel; see its log".to_owned();
-            self.told(
-                key,
-                crate::status::unknown(key.clone(), why, Some(&before), Timestamp::now()),
-            );
+    /// A pass ended for a service whose manifest went meanwhile.
+    pub(super) fn ended_late(&self, key: &Key) {
+        if self.board.service(key).is_none() {
+            self.forget(key);
         }
     }
 
-    /// What is to be told of a service now.
-    pub(super) fn told(&self, key: &Key, mut status: ServiceStatus) {
-        if let Some(problem) = self
-            .problems
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            && !status.message.contains(problem.as_str())
+    /// A pass broke off.
+    pub(super) fn broke(&self, key: &Key) {
+        self.metrics.reconcile.with_label_values(&["error"]).inc();
+        let before = self.board.status(key);
+        let why = "a pass broke off: this is a bug of evenkeel; see its log".to_owned();
+        let status = status::unknown(key.clone(), why, before.as_ref(), Timestamp::now());
+        self.told(key, status);
+    }
+
+    /// What a pass says of a service.
+    pub(super) fn told(&self, key: &Key, status: ServiceStatus) {
+        let before = self.board.service(key);
+        self.board.set_status(key.clone(), status);
+        self.publish(key, before.as_ref());
+        let told = self.board.service(key);
+        if told.is_some_and(|told| told.phase == Phase::Synced) {
+            let now = Timestamp::now().as_duration().as_secs_f64();
+            self.metrics
+                .last_success
+                .with_label_values(&[&key.0, &key.1])
+                .set(now);
+        }
+    }
+
+    /// Brings the log and the metrics to what the board tells of a service now. `before` is what it told until now.
+    fn publish(&self, key: &Key, before: Option<&ServiceStatus>) {
+        let Some(status) = self.board.service(key) else {
+            return self.forget(key);
+        };
+        if before
+            .is_none_or(|before| before.phase != status.phase || before.message != status.message)
         {
-            status.message = format!("{problem}; the last good manifest stays in force");
-            if status.phase == Phase::Synced {
-                status.phase = Phase::Degraded;
-            }
+            let message = if status.message.is_empty() {
+                "as the manifest says"
+            } else {
+                &status.message
+            };
+            tracing::info!(service = %status.name, cluster = %status.cluster, phase = %status.phase, "{}", short(message));
         }
         let labels = [key.0.as_str(), key.1.as_str()];
         for phase in Phase::ALL {
@@ -172,49 +242,48 @@ impl Reporter {
             .running_tasks
             .with_label_values(&labels)
             .set(status.tasks.running.into());
-        if let Some(targets) = status.targets {
-            self.metrics
+        match status.targets {
+            Some(targets) => self
+                .metrics
                 .healthy_targets
                 .with_label_values(&labels)
-                .set(targets.healthy.into());
+                .set(targets.healthy.into()),
+            None => remove(self.metrics.healthy_targets.remove_label_values(&labels)),
         }
-        if status.phase == Phase::Synced {
-            let now = Timestamp::now().as_duration().as_secs_f64();
-            self.metrics
-                .last_success
-                .with_label_values(&labels)
-                .set(now);
-        }
-        let before = self.board.service(key);
-        if before
-            .is_none_or(|before| before.phase != status.phase || before.message != status.message)
-        {
-            let message = if status.message.is_empty() {
-                "as the manifest says"
-            } else {
-                &status.message
-            };
-            tracing::info!(service = %status.name, cluster = %status.cluster, phase = %status.phase, "{message}");
-        }
-        self.board.set_service(key.clone(), status);
     }
 
-    /// A manifest is gone.
-    pub(super) fn orphaned(&self, key: &Key) {
-        self.note(Event {
-            time: Timestamp::now(),
-            service: key.1.clone(),
-            cluster: key.0.clone(),
-            kind: Kind::Orphaned,
-            message: "its manifest is gone; the service runs on as it is".to_owned(),
-            changes: Vec::new(),
-        });
+    /// Nothing is told of a service any more.
+    fn forget(&self, (cluster, service): &Key) {
+        let labels = [cluster.as_str(), service.as_str()];
+        let with = |last| [labels[0], labels[1], last];
+        let metrics = &self.metrics;
+        for phase in Phase::ALL {
+            remove(metrics.phase.remove_label_values(&with(phase.name())));
+        }
+        for gauges in [
+            &metrics.desired_tasks,
+            &metrics.running_tasks,
+            &metrics.healthy_targets,
+        ] {
+            remove(gauges.remove_label_values(&labels));
+        }
+        remove(metrics.last_success.remove_label_values(&labels));
+        for kind in DRIFT_KINDS {
+            remove(metrics.drift.remove_label_values(&with(kind)));
+        }
+        for outcome in ROLLOUT_OUTCOMES {
+            remove(metrics.rollouts.remove_label_values(&with(outcome)));
+        }
     }
 
-    pub(super) fn queue_depth(&self, depth: usize) {
+    /// How many services wait, and how long the longest pass has been running.
+    pub(super) fn queue(&self, depth: usize, longest_running: Duration) {
         self.metrics
             .queue_depth
             .set(i64::try_from(depth).unwrap_or(i64::MAX));
+        self.metrics
+            .longest_running
+            .set(longest_running.as_secs_f64());
     }
 
     pub(super) fn turn(&self, took: Duration) {
@@ -223,9 +292,10 @@ impl Reporter {
 
     fn note(&self, event: Event) {
         let changes = serde_json::to_string(&event.changes).unwrap_or_default();
+        let changes = short(&changes).into_owned();
         match event.kind {
             Kind::Error | Kind::RolledBack | Kind::Held | Kind::Blocked => tracing::warn!(
-                service = %event.service, cluster = %event.cluster, event = event.kind.name(), changes, "{}", event.message
+                service = %event.service, cluster = %event.cluster, event = event.kind.name(), changes, "{}", short(&event.message)
             ),
             Kind::Created
             | Kind::Applied
@@ -234,7 +304,7 @@ impl Reporter {
             | Kind::RolloutCompleted
             | Kind::Recovered
             | Kind::Orphaned => tracing::info!(
-                service = %event.service, cluster = %event.cluster, event = event.kind.name(), changes, "{}", event.message
+                service = %event.service, cluster = %event.cluster, event = event.kind.name(), changes, "{}", short(&event.message)
             ),
         }
         self.board.add_event(event);
@@ -255,26 +325,27 @@ impl Reporter {
     }
 }
 
-/// The first error of the file that describes each broken service.
-fn problems(set: &ManifestSet, errors: &[&Diagnostic]) -> BTreeMap<Key, String> {
-    let of_file = |file: &str| {
-        errors
-            .iter()
-            .find(|error| error.file == file)
-            .map(ToString::to_string)
-    };
-    let named = set.broken.iter().filter_map(|broken| {
-        Some((
-            (broken.cluster.clone()?, broken.name.clone()?),
-            of_file(&broken.file)?,
-        ))
-    });
-    // A file that does not parse at all still belongs to the services that it described before.
-    let by_file = set
-        .manifests
-        .iter()
-        .filter_map(|manifest| Some((manifest.key(), of_file(&manifest.file)?)));
-    by_file.chain(named).collect()
+/// As much of a text as is logged.
+fn short(text: &str) -> Cow<'_, str> {
+    if text.len() <= LOGGED {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(LOGGED - '…'.len_utf8());
+    Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
+}
+
+/// Removes a series; one that was never there is as good as removed.
+fn remove(_: prometheus::Result<()>) {}
+
+fn event((cluster, service): &Key, time: Timestamp, kind: Kind, message: String) -> Event {
+    Event {
+        time,
+        service: service.clone(),
+        cluster: cluster.clone(),
+        kind,
+        message,
+        changes: Vec::new(),
+    }
 }
 
 fn drift_kinds(event: &Event) -> std::collections::BTreeSet<&'static str> {
@@ -287,4 +358,150 @@ fn drift_kinds(event: &Event) -> std::collections::BTreeSet<&'static str> {
             _ => "service",
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        daemon::samples::{manifest, set},
+        status::Image,
+    };
+
+    fn reporter() -> Reporter {
+        Reporter::new(Arc::default(), Metrics::new().unwrap())
+    }
+
+    fn key(cluster: &str, name: &str) -> Key {
+        (cluster.to_owned(), name.to_owned())
+    }
+
+    /// As a pass leaves it for a service that exists and is as it should be.
+    fn synced(key: &Key) -> ServiceStatus {
+        ServiceStatus {
+            phase: Phase::Synced,
+            image: Some(Image {
+                repository: "nginx".to_owned(),
+                tag: String::new(),
+                digest: String::new(),
+            }),
+            ..status::unknown(key.clone(), String::new(), None, Timestamp::now())
+        }
+    }
+
+    fn told(reporter: &Reporter) -> Vec<(String, Phase)> {
+        let services = reporter.board.services().into_iter();
+        services
+            .map(|status| (format!("{}/{}", status.cluster, status.name), status.phase))
+            .collect()
+    }
+
+    fn of(name: &str, phase: Phase) -> (String, Phase) {
+        (name.to_owned(), phase)
+    }
+
+    #[test]
+    fn what_is_told_follows_a_broken_and_a_repaired_file_at_once() {
+        let (mut reporter, api) = (reporter(), key("prod", "api"));
+        let text = manifest("api", "prod");
+        let good = set(&[("api.yaml", &text)]);
+        reporter.manifests(&good);
+        reporter.told(&api, synced(&api));
+        let other = manifest("other", "prod");
+        for files in [
+            vec![("api.yaml", "{")],
+            vec![("api.yaml", "{"), ("other.yaml", other.as_str())],
+        ] {
+            reporter.manifests(&set(&files).with_last_good(Some(&good)));
+            assert_eq!(told(&reporter), [of("prod/api", Phase::Degraded)]);
+        }
+        let degraded = r#"evenkeel_service_phase{cluster="prod",phase="Degraded",service="api"}"#;
+        let metrics = reporter.metrics.render().unwrap();
+        assert!(metrics.contains(&format!("{degraded} 1")), "{metrics}");
+        assert_eq!(reporter.board.events().len(), 1, "said once");
+
+        reporter.manifests(&good);
+        assert_eq!(told(&reporter), [of("prod/api", Phase::Synced)]);
+        let metrics = reporter.metrics.render().unwrap();
+        assert!(metrics.contains(&format!("{degraded} 0")), "{metrics}");
+    }
+
+    #[test]
+    fn what_nothing_names_any_more_is_not_told_and_has_no_series() {
+        let mut reporter = reporter();
+        let ghost = manifest("api", "${terraform.nowhere}");
+        let other = manifest("other", "prod");
+        reporter.manifests(&set(&[("api.yaml", &ghost), ("other.yaml", &other)]));
+        let name = "${terraform.nowhere}/api";
+        assert_eq!(told(&reporter), [of(name, Phase::Degraded)]);
+        assert!(reporter.metrics.render().unwrap().contains("nowhere"));
+
+        // A cluster that was never there: asked, and nothing was seen.
+        let (gone, why) = (key("gone", "api"), "no such cluster".to_owned());
+        let wrong = manifest("api", "gone");
+        reporter.manifests(&set(&[("api.yaml", &wrong), ("other.yaml", &other)]));
+        reporter.told(
+            &gone,
+            status::unknown(gone.clone(), why, None, Timestamp::now()),
+        );
+        reporter.manifests(&set(&[("other.yaml", &other)]));
+        reporter.ended_late(&gone);
+        assert_eq!(told(&reporter), []);
+        let metrics = reporter.metrics.render().unwrap();
+        assert!(
+            !metrics.contains("nowhere") && !metrics.contains("gone"),
+            "{metrics}"
+        );
+    }
+
+    #[test]
+    fn a_service_that_runs_without_a_manifest_is_an_orphan_until_that_is_back() {
+        let (mut reporter, api) = (reporter(), key("prod", "api"));
+        let (text, other) = (manifest("api", "prod"), manifest("other", "prod"));
+        let both = set(&[("api.yaml", &text), ("other.yaml", &other)]);
+        reporter.manifests(&both);
+        reporter.told(&api, synced(&api));
+        let twice = set(&[("api.yaml", &text), ("again.yaml", &text)]);
+        reporter.manifests(&twice);
+        assert_eq!(told(&reporter), [of("prod/api", Phase::Degraded)]);
+        for _ in 0..2 {
+            reporter.manifests(&set(&[("other.yaml", &other)]));
+            assert_eq!(told(&reporter), [of("prod/api", Phase::Orphaned)]);
+        }
+        let events = reporter.board.events();
+        let orphaned = events.iter().filter(|event| event.kind == Kind::Orphaned);
+        assert_eq!(orphaned.count(), 1);
+        reporter.manifests(&both);
+        assert_eq!(told(&reporter), [of("prod/api", Phase::Unknown)]);
+    }
+
+    #[test]
+    fn what_is_logged_is_bounded() {
+        assert_eq!(short("a message"), "a message");
+        assert_eq!(short(&"x".repeat(LOGGED)).len(), LOGGED);
+        for text in [
+            "x".repeat(LOGGED + 1),
+            "é".repeat(LOGGED),
+            "€".repeat(LOGGED),
+        ] {
+            let short = short(&text);
+            assert!(
+                short.len() <= LOGGED && short.len() > LOGGED - 4,
+                "{}",
+                short.len()
+            );
+            assert!(short.ends_with('…'));
+        }
+    }
+
+    #[test]
+    fn only_the_newest_orphans_are_kept() {
+        let mut reporter = reporter();
+        for number in 0..=ORPHANS_KEPT {
+            let key = key("prod", &format!("api-{number}"));
+            reporter.told(&key, synced(&key));
+        }
+        reporter.manifests(&set(&[("other.yaml", &manifest("other", "prod"))]));
+        assert_eq!(told(&reporter).len(), ORPHANS_KEPT);
+    }
 }

@@ -4,12 +4,14 @@
 //! quick; polling makes it sure, where events are lost or never come (network file systems, swapped symlinks).
 
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use notify::Watcher;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::manifest::{self, ManifestSet, Options, References, SourceFile};
@@ -103,15 +105,24 @@ impl Source {
     fn parse(&self, texts: Texts) -> Reading {
         // Without outputs every reference to one is unknown, rather than left as it is: what acts must be whole.
         let terraform = texts.terraform.as_deref().unwrap_or("{}");
-        let references = References::new(Some(terraform), std::env::vars()).map_err(|error| {
-            let path = self
-                .terraform_outputs
-                .as_deref()
-                .unwrap_or(Path::new("terraform outputs"));
-            format!("{}: {error}", path.display())
-        })?;
+        let references =
+            References::new(Some(terraform), readable(std::env::vars_os())).map_err(|error| {
+                let path = self
+                    .terraform_outputs
+                    .as_deref()
+                    .unwrap_or(Path::new("terraform outputs"));
+                format!("{}: {error}", path.display())
+            })?;
         Ok(manifest::parse_set(texts.files, &references, self.options))
     }
+}
+
+/// The variables that are text; manifests can name no others.
+fn readable(
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> impl Iterator<Item = (String, String)> {
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Reads now and after every change, until `shutdown`.
@@ -120,11 +131,18 @@ pub async fn watch(
     out: watch::Sender<Option<Reading>>,
     shutdown: CancellationToken,
 ) {
-    let (changed, mut changes) = mpsc::channel(1);
-    let _watcher = watcher(&source, changed);
+    let changes = Arc::new(Notify::new());
+    let _watcher = watcher(&source, Arc::clone(&changes));
+    shutdown
+        .run_until_cancelled(follow(&source, &out, &changes))
+        .await;
+}
+
+/// Ends only when nobody listens any more.
+async fn follow(source: &Source, out: &watch::Sender<Option<Reading>>, changes: &Notify) {
     let mut last = None;
     loop {
-        let (print, texts) = settled(&source).await;
+        let (print, texts) = settled(source).await;
         if last.as_ref() != Some(&print) {
             last = Some(print);
             let reading = texts.and_then(|texts| source.parse(texts));
@@ -132,11 +150,8 @@ pub async fn watch(
                 return;
             }
         }
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = changes.recv() => {}
-            () = tokio::time::sleep(POLL) => {}
-        }
+        // Without events there is the poll.
+        let _ = tokio::time::timeout(POLL, changes.notified()).await;
     }
 }
 
@@ -165,11 +180,10 @@ async fn read_aside(source: &Source) -> Result<Texts, String> {
 }
 
 /// Tells of changes; `None` where the system cannot, which leaves polling.
-fn watcher(source: &Source, changed: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+fn watcher(source: &Source, changed: Arc<Notify>) -> Option<notify::RecommendedWatcher> {
     let tell = move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| !event.kind.is_access()) {
-            // Full means that a change is already waiting to be looked at.
-            let _ = changed.try_send(());
+            changed.notify_one();
         }
     };
     let mut watcher = notify::recommended_watcher(tell)
@@ -184,4 +198,68 @@ fn watcher(source: &Source, changed: mpsc::Sender<()>) -> Option<notify::Recomme
         }
     }
     Some(watcher)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn source(directory: &Path) -> Source {
+        Source {
+            directory: directory.to_owned(),
+            terraform_outputs: None,
+            options: Options::default(),
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_not_text_is_passed_over() {
+        let broken = OsString::from_vec(vec![b'a', 0xff]);
+        let variables = [
+            ("GOOD".into(), "value".into()),
+            ("BROKEN".into(), broken.clone()),
+            (broken, "value".into()),
+        ];
+        let readable: Vec<_> = readable(variables.into_iter()).collect();
+        assert_eq!(readable, [("GOOD".to_owned(), "value".to_owned())]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_file_events_the_directory_is_polled_and_no_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let source = source(directory.path());
+        let (out, mut readings) = watch::channel(None::<Reading>);
+        let changes = Notify::new();
+        let changed = async {
+            readings.changed().await.unwrap();
+            let began = Instant::now();
+            std::fs::write(directory.path().join("api.yaml"), "spec: {}").unwrap();
+            readings.changed().await.unwrap();
+            assert_eq!(
+                readings.borrow().as_ref().unwrap().as_ref().unwrap().files,
+                1
+            );
+            began.elapsed()
+        };
+        let took = tokio::select! {
+            () = follow(&source, &out, &changes) => panic!("it ended"),
+            took = changed => took,
+        };
+        assert!(took >= POLL && took < POLL + 10 * SETTLE, "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn shutdown_ends_it_at_any_point() {
+        let directory = tempfile::tempdir().unwrap();
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        let (out, _readings) = watch::channel(None);
+        let began = Instant::now();
+        watch(source(directory.path()), out, shutdown).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
 }

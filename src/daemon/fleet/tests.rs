@@ -1,0 +1,195 @@
+//! The loop with the real SDK, whose HTTP client leads to a wire of ours. Time is virtual.
+
+use std::{
+    future::{pending, ready},
+    sync::{Mutex, MutexGuard},
+};
+
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+        orchestrator::{HttpRequest, HttpResponse},
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+
+use super::*;
+use crate::{
+    aws::Clients,
+    daemon::samples::{manifest, set},
+    metrics::Metrics,
+    status::{Phase, ServiceStatus},
+};
+
+/// Each cluster answers in its own way.
+#[derive(Debug, Clone, Default)]
+struct Wire {
+    /// How many calls there were, by cluster.
+    calls: Arc<Mutex<BTreeMap<String, usize>>>,
+    /// Held by every call that runs.
+    running: Arc<()>,
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let input: serde_json::Value =
+            serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+        let cluster = input["cluster"].as_str().unwrap();
+        *self.calls().entry(cluster.to_owned()).or_default() += 1;
+        match cluster {
+            "panics" => panic!("on purpose"),
+            "hangs" => {
+                let running = Arc::clone(&self.running);
+                HttpConnectorFuture::new(async move {
+                    let _running = running;
+                    pending().await
+                })
+            }
+            _ => {
+                let body = SdkBody::from(r#"{"__type": "ClusterNotFoundException"}"#);
+                let status = StatusCode::try_from(400).unwrap();
+                HttpConnectorFuture::new(ready(Ok(HttpResponse::new(status, body))))
+            }
+        }
+    }
+}
+
+impl Wire {
+    fn calls(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
+        self.calls.lock().unwrap()
+    }
+
+    fn calls_to(&self, cluster: &str) -> usize {
+        self.calls().get(cluster).copied().unwrap_or_default()
+    }
+
+    fn clients(&self) -> Clients {
+        let wire = SharedHttpConnector::new(self.clone());
+        let credentials = aws_sdk_ecs::config::Credentials::new("test", "test", None, None, "test");
+        let config = aws_config::SdkConfig::builder()
+            .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
+            .region(aws_sdk_ecs::config::Region::from_static("us-east-1"))
+            .credentials_provider(aws_sdk_ecs::config::SharedCredentialsProvider::new(
+                credentials,
+            ))
+            .http_client(http_client_fn(move |_, _| wire.clone()))
+            .build();
+        Clients::new(&config)
+    }
+}
+
+struct World {
+    wire: Wire,
+    board: Arc<Board>,
+    manifests: watch::Sender<Option<Reading>>,
+    shutdown: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl World {
+    fn start() -> Self {
+        let (wire, board) = (Wire::default(), Arc::<Board>::default());
+        let metrics = Metrics::new().unwrap();
+        let reporter = Reporter::new(Arc::clone(&board), metrics.clone());
+        let pace = Pace {
+            owner: "test".to_owned(),
+            resync: Duration::from_secs(30),
+        };
+        let aws = Aws::new(wire.clients(), metrics);
+        let fleet = Fleet::new(aws, pace, Arc::clone(&board), reporter);
+        let (manifests, readings) = watch::channel(None);
+        let shutdown = CancellationToken::new();
+        let task = tokio::spawn(fleet.run(readings, shutdown.clone()));
+        Self {
+            wire,
+            board,
+            manifests,
+            shutdown,
+            task,
+        }
+    }
+
+    /// Services `api` in these clusters, and no others.
+    fn describe(&self, clusters: &[&str]) {
+        let files: Vec<_> = clusters
+            .iter()
+            .map(|cluster| (format!("{cluster}.yaml"), manifest("api", cluster)))
+            .collect();
+        let files: Vec<_> = files
+            .iter()
+            .map(|(f, t)| (f.as_str(), t.as_str()))
+            .collect();
+        self.manifests.send_replace(Some(Ok(set(&files))));
+    }
+
+    fn told(&self, cluster: &str) -> Option<ServiceStatus> {
+        self.board.service(&(cluster.to_owned(), "api".to_owned()))
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(600);
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "not {what}: {:?}", self.wire);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_one_service_leaves_the_others_going() {
+    let world = World::start();
+    world.describe(&["panics", "other"]);
+    let both = |world: &World| {
+        ["panics", "other"]
+            .iter()
+            .all(|c| world.wire.calls_to(c) >= 3)
+    };
+    world.until("asked again and again", both).await;
+    let told = world.told("panics").unwrap();
+    assert_eq!(told.phase, Phase::Unknown);
+    assert!(told.message.contains("bug of evenkeel"), "{}", told.message);
+    let other = world.told("other").unwrap();
+    assert!(
+        other.message.contains("ClusterNotFound"),
+        "{}",
+        other.message
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_goes_and_comes_back_is_asked_for_once_at_a_time() {
+    let world = World::start();
+    world.describe(&["hangs", "other"]);
+    let asked = |world: &World| world.wire.calls_to("hangs") == 1;
+    world.until("asked", asked).await;
+    for clusters in [&["other"][..], &["hangs", "other"]] {
+        world.describe(clusters);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(asked(&world), "{:?}", world.wire);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_hangs_does_not_keep_the_loop_from_ending() {
+    let world = World::start();
+    world.describe(&["hangs"]);
+    world
+        .until("asked", |world| world.wire.calls_to("hangs") == 1)
+        .await;
+    let idle = Arc::strong_count(&world.wire.running) - 1;
+    let began = Instant::now();
+    world.shutdown.cancel();
+    let World { wire, task, .. } = world;
+    task.await.unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while Arc::strong_count(&wire.running) > idle {
+        assert!(Instant::now() < deadline, "the call was not aborted");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
