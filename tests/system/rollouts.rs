@@ -352,3 +352,43 @@ pub(crate) fn without_key(text: &str, key: &str) -> String {
     }
     kept
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_metrics_are_there_under_their_names_from_the_start() {
+    let world = World::start().await;
+    world.until("in sync", runs("1.0.0")).await;
+    let page = get(&format!("{}/metrics", world.endpoints.daemon)).await;
+    let text = String::from_utf8(page.body().to_vec()).unwrap();
+    for line in [
+        concat!(
+            r#"evenkeel_build_info{version=""#,
+            env!("CARGO_PKG_VERSION"),
+            r#""} 1"#
+        ),
+        r#"evenkeel_reconcile_total{result="error"}"#,
+        "evenkeel_reconcile_duration_seconds_count",
+        "evenkeel_workqueue_depth ",
+        "evenkeel_workqueue_longest_running_seconds ",
+        "evenkeel_leader 1",
+        r#"evenkeel_service_phase{cluster="evenkeel",phase="Synced",service="api"} 1"#,
+        r#"evenkeel_service_phase{cluster="evenkeel",phase="Held",service="api"} 0"#,
+        r#"evenkeel_service_desired_tasks{cluster="evenkeel",service="api"} 2"#,
+        r#"evenkeel_service_running_tasks{cluster="evenkeel",service="api"} 2"#,
+        r#"evenkeel_service_healthy_targets{cluster="evenkeel",service="api"} 2"#,
+        r#"evenkeel_service_last_success_timestamp_seconds{cluster="evenkeel",service="api"}"#,
+        r#"evenkeel_drift_total{cluster="evenkeel",kind="target_health",service="api"} 0"#,
+        r#"evenkeel_rollouts_total{cluster="evenkeel",outcome="completed",service="api"} 1"#,
+        r#"evenkeel_rollouts_total{cluster="evenkeel",outcome="rolled_back",service="api"} 0"#,
+        r#"evenkeel_rollout_duration_seconds_count{outcome="completed"} 1"#,
+        "evenkeel_manifest_errors 0",
+        "evenkeel_resync_seconds ",
+        r#"evenkeel_aws_requests_total{code="OK",operation="DescribeServices",service="ecs"}"#,
+        r#"evenkeel_aws_request_duration_seconds_count{operation="DescribeServices",service="ecs"}"#,
+        r#"evenkeel_aws_budget_wait_seconds_total{bucket="service_read"}"#,
+    ] {
+        assert!(
+            text.lines().any(|said| said.starts_with(line)),
+            "{line} is not in\n{text}"
+        );
+    }
+}

@@ -126,6 +126,10 @@ impl<'a> Input<'a> {
     pub(crate) fn list(&self, key: &str) -> Result<Option<&'a [Value]>, ApiError> {
         self.value(key)
             .map(|value| {
+                // The Query protocol writes an empty list as `Targets=`.
+                if value.as_str() == Some("") {
+                    return Ok(&[] as &[Value]);
+                }
                 value
                     .as_array()
                     .map(Vec::as_slice)
@@ -207,4 +211,20 @@ fn mistyped(path: &str, wanted: &str) -> ApiError {
         "SerializationException",
         format!("The input's {path} must be {wanted}."),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_list_of_the_query_protocol_is_a_list() {
+        let value = json!({"Targets": "", "Names": "a"});
+        let input = Input::new(&value, "ValidationError", &["Targets", "Names", "Absent"]).unwrap();
+        assert_eq!(input.list("Targets").unwrap(), Some(&[] as &[Value]));
+        assert!(input.list("Names").is_err());
+        assert_eq!(input.list("Absent").unwrap(), None);
+    }
 }
