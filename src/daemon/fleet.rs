@@ -272,7 +272,7 @@ impl Fleet {
             }
             service.carried = carried;
         } else {
-            self.reporter.ended_late(key);
+            self.reporter.tidy(key);
         }
         self.end(key, passed.next);
     }

@@ -8,6 +8,7 @@ mod queue;
 mod report;
 #[cfg(test)]
 mod samples;
+mod series;
 mod watch;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -10,10 +10,10 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
-    daemon::{Board, board::Key, problem},
+    daemon::{Board, board::Key, problem, series},
     event::{Event, Kind},
     manifest::{Manifest, ManifestSet},
-    metrics::{DRIFT_KINDS, Metrics, ROLLOUT_OUTCOMES},
+    metrics::Metrics,
     reconcile::{Next, Passed},
     status::{self, Phase, ServiceStatus},
 };
@@ -30,6 +30,8 @@ pub struct Reporter {
     metrics: Metrics,
     /// What the last reading of the manifests said, which is not said again.
     said: BTreeSet<String>,
+    /// The services whose manifests are in force.
+    acting: BTreeSet<Key>,
 }
 
 impl Reporter {
@@ -40,6 +42,7 @@ impl Reporter {
             board,
             metrics,
             said: BTreeSet::new(),
+            acting: BTreeSet::new(),
         }
     }
 
@@ -47,7 +50,7 @@ impl Reporter {
     pub(super) fn manifests(&mut self, set: &ManifestSet) {
         self.say(set);
         let (now, before) = (Timestamp::now(), self.board.problems());
-        let told: BTreeMap<_, _> = self.told_now();
+        let told = self.told_now();
         let problems = problem::problems(set, &before, now);
         for (key, problem) in &problems {
             let known = before.get(key);
@@ -56,9 +59,16 @@ impl Reporter {
             }
         }
         self.board.set_problems(problems);
+        let acting = set.manifests.iter().map(Manifest::key).collect();
+        let before_acting = std::mem::replace(&mut self.acting, acting);
         self.sort_out(set, now);
-        for key in told.keys().chain(&self.board.keys()) {
+        let mut keys = self.board.keys();
+        keys.extend(told.keys().cloned().chain(before_acting));
+        for key in &keys {
             self.publish(key, told.get(key));
+            if !self.acting.contains(key) {
+                self.tidy(key);
+            }
         }
     }
 
@@ -97,9 +107,8 @@ impl Reporter {
 
     /// Services come, go, and come back.
     fn sort_out(&self, set: &ManifestSet, now: Timestamp) {
-        let acting: BTreeSet<_> = set.manifests.iter().map(Manifest::key).collect();
-        for key in &acting {
-            self.declare(key);
+        for key in &self.acting {
+            series::declare(&self.metrics, key);
         }
         let mut orphans = Vec::new();
         for key in self.board.keys() {
@@ -107,7 +116,7 @@ impl Reporter {
                 continue;
             };
             let is_orphan = status.phase == Phase::Orphaned;
-            if acting.contains(&key) {
+            if self.acting.contains(&key) {
                 if is_orphan {
                     let why = "its manifest is back; AWS has not been asked yet".to_owned();
                     let status = status::unknown(key.clone(), why, Some(&status), now);
@@ -180,10 +189,10 @@ impl Reporter {
         }
     }
 
-    /// A pass ended for a service whose manifest went meanwhile.
-    pub(super) fn ended_late(&self, key: &Key) {
+    /// A service that nothing is told of has no series.
+    pub(super) fn tidy(&self, key: &Key) {
         if self.board.service(key).is_none() {
-            self.forget(key);
+            series::forget(&self.metrics, key);
         }
     }
 
@@ -203,18 +212,14 @@ impl Reporter {
         self.publish(key, before.as_ref());
         let told = self.board.service(key);
         if told.is_some_and(|told| told.phase == Phase::Synced) {
-            let now = Timestamp::now().as_duration().as_secs_f64();
-            self.metrics
-                .last_success
-                .with_label_values(&[&key.0, &key.1])
-                .set(now);
+            series::succeeded(&self.metrics, key, Timestamp::now());
         }
     }
 
     /// Brings the log and the metrics to what the board tells of a service now. `before` is what it told until now.
     fn publish(&self, key: &Key, before: Option<&ServiceStatus>) {
         let Some(status) = self.board.service(key) else {
-            return self.forget(key);
+            return;
         };
         if before
             .is_none_or(|before| before.phase != status.phase || before.message != status.message)
@@ -226,54 +231,7 @@ impl Reporter {
             };
             tracing::info!(service = %status.name, cluster = %status.cluster, phase = %status.phase, "{}", short(message));
         }
-        let labels = [key.0.as_str(), key.1.as_str()];
-        for phase in Phase::ALL {
-            let value = i64::from(phase == status.phase);
-            self.metrics
-                .phase
-                .with_label_values(&[labels[0], labels[1], phase.name()])
-                .set(value);
-        }
-        self.metrics
-            .desired_tasks
-            .with_label_values(&labels)
-            .set(status.tasks.desired.into());
-        self.metrics
-            .running_tasks
-            .with_label_values(&labels)
-            .set(status.tasks.running.into());
-        match status.targets {
-            Some(targets) => self
-                .metrics
-                .healthy_targets
-                .with_label_values(&labels)
-                .set(targets.healthy.into()),
-            None => remove(self.metrics.healthy_targets.remove_label_values(&labels)),
-        }
-    }
-
-    /// Nothing is told of a service any more.
-    fn forget(&self, (cluster, service): &Key) {
-        let labels = [cluster.as_str(), service.as_str()];
-        let with = |last| [labels[0], labels[1], last];
-        let metrics = &self.metrics;
-        for phase in Phase::ALL {
-            remove(metrics.phase.remove_label_values(&with(phase.name())));
-        }
-        for gauges in [
-            &metrics.desired_tasks,
-            &metrics.running_tasks,
-            &metrics.healthy_targets,
-        ] {
-            remove(gauges.remove_label_values(&labels));
-        }
-        remove(metrics.last_success.remove_label_values(&labels));
-        for kind in DRIFT_KINDS {
-            remove(metrics.drift.remove_label_values(&with(kind)));
-        }
-        for outcome in ROLLOUT_OUTCOMES {
-            remove(metrics.rollouts.remove_label_values(&with(outcome)));
-        }
+        series::show(&self.metrics, &status);
     }
 
     /// How many services wait, and how long the longest pass has been running.
@@ -309,20 +267,6 @@ impl Reporter {
         }
         self.board.add_event(event);
     }
-
-    /// Counters exist at 0 from the start, or the first rollback is missed.
-    fn declare(&self, (cluster, service): &Key) {
-        for kind in DRIFT_KINDS {
-            self.metrics
-                .drift
-                .with_label_values(&[cluster.as_str(), service, kind]);
-        }
-        for outcome in ROLLOUT_OUTCOMES {
-            self.metrics
-                .rollouts
-                .with_label_values(&[cluster.as_str(), service, outcome]);
-        }
-    }
 }
 
 /// As much of a text as is logged.
@@ -333,9 +277,6 @@ fn short(text: &str) -> Cow<'_, str> {
     let end = text.floor_char_boundary(LOGGED - '…'.len_utf8());
     Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default()))
 }
-
-/// Removes a series; one that was never there is as good as removed.
-fn remove(_: prometheus::Result<()>) {}
 
 fn event((cluster, service): &Key, time: Timestamp, kind: Kind, message: String) -> Event {
     Event {
@@ -439,13 +380,18 @@ mod tests {
         // A cluster that was never there: asked, and nothing was seen.
         let (gone, why) = (key("gone", "api"), "no such cluster".to_owned());
         let wrong = manifest("api", "gone");
-        reporter.manifests(&set(&[("api.yaml", &wrong), ("other.yaml", &other)]));
+        let unasked = manifest("unasked", "gone");
+        reporter.manifests(&set(&[
+            ("api.yaml", &wrong),
+            ("unasked.yaml", &unasked),
+            ("other.yaml", &other),
+        ]));
         reporter.told(
             &gone,
             status::unknown(gone.clone(), why, None, Timestamp::now()),
         );
         reporter.manifests(&set(&[("other.yaml", &other)]));
-        reporter.ended_late(&gone);
+        reporter.tidy(&gone);
         assert_eq!(told(&reporter), []);
         let metrics = reporter.metrics.render().unwrap();
         assert!(
