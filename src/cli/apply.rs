@@ -155,14 +155,16 @@ impl One<'_> {
                         progress.as_ref(),
                         before.as_ref(),
                     );
-                    if before
-                        .as_ref()
-                        .is_none_or(|told| (told.phase, &told.message) != (now.phase, &now.message))
-                    {
-                        say(name, &format!("{}  {}", now.phase, now.message));
-                    }
                     let is_under_way = now.rollout.is_some() || now.phase == Phase::Progressing;
-                    if self.timeout == 0 || !is_under_way {
+                    let is_over = self.timeout == 0 || !is_under_way;
+                    let is_told = before.as_ref().is_some_and(|told| {
+                        (told.phase, &told.message) == (now.phase, &now.message)
+                    });
+                    // The verdict says what has failed.
+                    if !(is_told || is_over && has_failed(now.phase)) {
+                        say(name, format!("{}  {}", now.phase, now.message).trim_end());
+                    }
+                    if is_over {
                         return Followed::Over(verdict(&now));
                     }
                     if now.rollout.is_none() && plan.cause.is_some() {
@@ -191,12 +193,20 @@ impl One<'_> {
     }
 }
 
+fn has_failed(phase: Phase) -> bool {
+    match phase {
+        Phase::Held | Phase::Degraded | Phase::Unknown => true,
+        Phase::Synced | Phase::Progressing | Phase::Suspended | Phase::Orphaned => false,
+    }
+}
+
 fn verdict(status: &ServiceStatus) -> exit::Code {
     match status.phase {
         Phase::Held => {
             exit::fail(&format!(
-                "the rollout of {} failed: {}",
-                status.name, status.message
+                "the rollout of {name} failed: {}; `evenkeel retry {name}` lets it be tried again",
+                status.message,
+                name = status.name
             ));
             exit::ROLLED_BACK
         }

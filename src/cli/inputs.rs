@@ -16,6 +16,15 @@ use crate::{
     metrics::Metrics,
 };
 
+/// What to do when manifests are not where they are looked for.
+const WHERE: &str = "; name their directory with --manifests or EVENKEEL_MANIFESTS";
+/// What to do about references to outputs when there are none.
+const NO_OUTPUTS: &str = if cfg!(feature = "local") {
+    "  no Terraform outputs are given: name them with --terraform-outputs or EVENKEEL_TERRAFORM_OUTPUTS; beside `make up`: eval \"$(evenkeel local env)\""
+} else {
+    "  no Terraform outputs are given: name them with --terraform-outputs or EVENKEEL_TERRAFORM_OUTPUTS"
+};
+
 /// Which manifests, and whose.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Inputs {
@@ -71,15 +80,20 @@ impl Inputs {
         } else {
             read_paths(&source, paths)
         };
-        let set = set.map_err(|error| exit::fail(&error))?;
+        let set = set.map_err(|error| {
+            let help = if paths.is_empty() && !source.directory.is_dir() {
+                WHERE
+            } else {
+                ""
+            };
+            exit::fail(&format!("{error}{help}"))
+        })?;
         for diagnostic in &set.diagnostics {
             output::note(&format!("{}: {diagnostic}", diagnostic.severity));
         }
         let has_errors = set.diagnostics.iter().any(manifest::Diagnostic::is_error);
         if has_errors && source.terraform_outputs.is_none() {
-            output::note(
-                "  no Terraform outputs are given: name them with --terraform-outputs or EVENKEEL_TERRAFORM_OUTPUTS",
-            );
+            output::note(NO_OUTPUTS);
         }
         let code = if has_errors {
             exit::INVALID
@@ -88,7 +102,10 @@ impl Inputs {
         };
         if set.manifests.is_empty() {
             if !has_errors {
-                exit::fail("there are no manifests here");
+                exit::fail(&format!(
+                    "no manifests (*.yaml, *.yml) in {}{WHERE}",
+                    source.directory.display()
+                ));
             }
             return Err(if has_errors {
                 exit::INVALID

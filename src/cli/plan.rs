@@ -12,7 +12,7 @@ use crate::{
         output::{self, Format},
     },
     manifest::Manifest,
-    observed::Observed,
+    observed::{Observed, RolloutState},
     plan::{self, Cause},
 };
 
@@ -45,6 +45,9 @@ pub(super) struct ServicePlan {
     running: u32,
     #[serde(skip)]
     left_to_autoscaling: Option<u32>,
+    /// The deployment that ECS is still busy with.
+    #[serde(skip)]
+    under_way: Option<String>,
 }
 
 impl ServicePlan {
@@ -59,13 +62,24 @@ impl ServicePlan {
             left_to_autoscaling: live
                 .filter(|_| manifest.desired_count.is_none())
                 .map(|live| live.desired_count()),
+            under_way: live
+                .and_then(|live| live.primary())
+                .filter(|primary| primary.rollout == RolloutState::InProgress)
+                .map(|primary| primary.id),
         }
     }
 
     /// The plan for people; empty when there is nothing to say.
     pub(super) fn text(&self) -> String {
         if self.plan.is_empty() {
-            return String::new();
+            // ECS has been told; it is not done yet.
+            return match &self.under_way {
+                Some(id) => format!(
+                    "· {} ({})  nothing to change; {id} is still under way\n",
+                    self.service, self.cluster
+                ),
+                None => String::new(),
+            };
         }
         let mut text = self.headline();
         for difference in &self.plan.differences {
@@ -179,4 +193,29 @@ fn table(plans: &[ServicePlan], unknown: usize) -> String {
     }
     text.push_str(".\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing_to_do(under_way: Option<&str>) -> ServicePlan {
+        ServicePlan {
+            service: "api".to_owned(),
+            cluster: "prod".to_owned(),
+            plan: plan::Plan::default(),
+            running: 2,
+            left_to_autoscaling: None,
+            under_way: under_way.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn what_ecs_is_still_busy_with_is_not_passed_over() {
+        assert_eq!(nothing_to_do(None).text(), "");
+        assert_eq!(
+            nothing_to_do(Some("ecs-svc/1")).text(),
+            "· api (prod)  nothing to change; ecs-svc/1 is still under way\n"
+        );
+    }
 }

@@ -73,7 +73,10 @@ impl Retry {
             } else {
                 format!(" ({})", reasons.join("; "))
             };
-            return exit::fail(&format!("nothing is held for {}{reasons}", self.name));
+            return exit::fail(&format!(
+                "nothing is held for {}{reasons}; `evenkeel plan` shows what would be done",
+                self.name
+            ));
         };
         match aws.apply(&plan::forgive(service.arn(), &hold), None).await {
             Ok(_) => {

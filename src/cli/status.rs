@@ -1,10 +1,11 @@
 //! `evenkeel status`: what a running daemon says of its services.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use bytes::Bytes;
 use clap::Args;
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Uri;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use jiff::Timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -82,14 +83,15 @@ impl Status {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
-        let url = format!("{}{path}", self.daemon.trim_end_matches('/'));
-        let uri = url
-            .parse()
-            .map_err(|error| format!("--daemon {}: {error}", self.daemon))?;
+        let uri = address(&self.daemon, path)?;
+        let url = uri.to_string();
         let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
         let response = client.get(uri).await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            format!("no daemon at {}: {cause}; start it with `evenkeel run`, or say where it is with --daemon", self.daemon)
+            format!(
+                "no daemon at {}: {}; start it with `evenkeel run`, or say where it is with --daemon",
+                self.daemon,
+                innermost(&error)
+            )
         })?;
         let status = response.status();
         let body = Limited::new(response.into_body(), LONGEST_ANSWER)
@@ -97,11 +99,32 @@ impl Status {
             .await;
         let body = body.map_err(|error| format!("{url}: {error}"))?.to_bytes();
         if !status.is_success() {
-            return Err(format!("{url}: {status}"));
+            return Err(format!(
+                "{url}: {status}; say where the daemon is with --daemon"
+            ));
         }
         serde_json::from_slice(&body)
             .map_err(|error| format!("{url}: not an answer of evenkeel: {error}"))
     }
+}
+
+fn address(daemon: &str, path: &str) -> Result<Uri, String> {
+    format!("{}{path}", daemon.trim_end_matches('/'))
+        .parse()
+        .ok()
+        .filter(|uri: &Uri| uri.scheme_str() == Some("http"))
+        .ok_or_else(|| {
+            format!("--daemon {daemon}: not an address of a daemon; give it as http://HOST:PORT")
+        })
+}
+
+/// What happened, without the layers that it happened in.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
 }
 
 fn table(services: &[ServiceStatus]) -> String {
@@ -133,4 +156,20 @@ fn table(services: &[ServiceStatus]) -> String {
         ],
         &rows,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_cannot_be_a_daemon_is_refused_with_its_form() {
+        for good in ["http://127.0.0.1:9180", "http://localhost:9180/"] {
+            assert_eq!(address(good, "/api").unwrap().path(), "/api");
+        }
+        for bad in ["", "nonsense", "127.0.0.1:9180", "https://127.0.0.1:9180"] {
+            let why = address(bad, "/api").unwrap_err();
+            assert!(why.contains("http://HOST:PORT"), "{why}");
+        }
+    }
 }
