@@ -74,7 +74,8 @@ impl Apply {
             code = if code == exit::DONE { ended } else { code };
         }
         let printed = output::print(self.output, &done, || {
-            done.iter().map(ServicePlan::text).collect()
+            let carried_out = done.iter().filter(|done| !done.plan.is_empty());
+            carried_out.map(ServicePlan::text).collect()
         });
         if code == exit::DONE { printed } else { code }
     }

@@ -102,9 +102,18 @@ impl Inputs {
         };
         if set.manifests.is_empty() {
             if !has_errors {
+                let places = if paths.is_empty() {
+                    std::slice::from_ref(&source.directory)
+                } else {
+                    paths
+                };
+                let places: Vec<_> = places
+                    .iter()
+                    .map(|path| path.display().to_string())
+                    .collect();
                 exit::fail(&format!(
                     "no manifests (*.yaml, *.yml) in {}{WHERE}",
-                    source.directory.display()
+                    places.join(", ")
                 ));
             }
             return Err(if has_errors {
