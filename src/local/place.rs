@@ -1,9 +1,13 @@
 //! Where a store's files lie and which user owns them: PostgreSQL refuses to run as root.
 
 use std::{
+    ffi::OsStr,
     fs::{self, DirBuilder, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
+    },
     path::{Path, PathBuf},
 };
 
@@ -19,6 +23,8 @@ const ROOTS_PLACES: &str = "/var/lib/evenkeel-local";
 const SERVANTS: [&str; 2] = ["postgres", "nobody"];
 /// Temporary places begin like this, and are swept by this name.
 const TEMPORARY: &str = "evenkeel-data-";
+/// Beside a lasting place lies a file with this extension that names its state directory.
+const BELONGS_TO: &str = "belongs-to";
 
 /// Why there is no place.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +58,7 @@ impl Place {
         let servant = servant()?;
         let dir = match servant {
             None => state.join("stores"),
-            Some(_) => roots_places()?.join(&hash(state)[..16]),
+            Some(_) => root_s_place_of(&roots_places()?, state)?,
         };
         match make(&dir, servant) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Self { dir, servant }),
@@ -115,6 +121,9 @@ impl Temporary {
     /// Makes a place. Its lock tells the living from the dead: see [`Temporary::abandoned`].
     pub(super) fn new() -> Result<Self, PlaceError> {
         let servant = servant()?;
+        if servant.is_some() {
+            sweep(&roots_places()?);
+        }
         let parent = temporaries(servant)?;
         let dir = tempfile::Builder::new()
             .prefix(TEMPORARY)
@@ -199,6 +208,40 @@ fn roots_places() -> Result<PathBuf, FilesError> {
     Ok(dir)
 }
 
+/// A place under `places` that a state directory is written beside, so that it can be swept when that is gone.
+fn root_s_place_of(places: &Path, state: &Path) -> Result<PathBuf, FilesError> {
+    sweep(places);
+    let dir = places.join(&hash(state)[..16]);
+    let belongs_to = dir.with_extension(BELONGS_TO);
+    fs::write(&belongs_to, state.as_os_str().as_encoded_bytes())
+        .map_err(io_error("write", &belongs_to))?;
+    Ok(dir)
+}
+
+/// Removes the places of state directories that are gone. What cannot be removed now is tried again the next time.
+fn sweep(places: &Path) {
+    let entries = fs::read_dir(places).into_iter().flatten().flatten();
+    let markers = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|e| e == BELONGS_TO));
+    for marker in markers {
+        let Ok(state) = fs::read(&marker) else {
+            continue;
+        };
+        if Path::new(OsStr::from_bytes(&state)).exists() {
+            continue;
+        }
+        let dir = marker.with_extension("");
+        let is_gone = match fs::remove_dir_all(&dir) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if is_gone {
+            let _tried_again_otherwise = fs::remove_file(&marker);
+        }
+    }
+}
+
 fn make(dir: &Path, servant: Option<Servant>) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(dir)?;
     match servant {
@@ -225,4 +268,29 @@ fn servant() -> Result<Option<Servant>, PlaceError> {
 
 fn hash(path: &Path) -> String {
     hex::encode(Sha256::digest(path.as_os_str().as_encoded_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_goes_with_its_state_directory() {
+        let places = tempfile::tempdir().unwrap();
+        let [kept, gone] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let [of_kept, of_gone] = [&kept, &gone].map(|state| {
+            let dir = root_s_place_of(places.path(), state.path()).unwrap();
+            fs::create_dir(&dir).unwrap();
+            fs::write(dir.join("data"), "rows").unwrap();
+            dir
+        });
+        gone.close().unwrap();
+        sweep(places.path());
+        assert!(of_kept.join("data").exists() && !of_gone.exists());
+        assert_eq!(
+            fs::read_dir(places.path()).unwrap().count(),
+            2,
+            "the kept one and its name"
+        );
+    }
 }
