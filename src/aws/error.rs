@@ -139,7 +139,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     while let Some(source) = deepest.source() {
         deepest = source;
     }
-    deepest.to_string()
+    deepest.to_string().trim_end_matches('.').to_owned()
 }
 
 fn help(class: Class, code: &str) -> impl fmt::Display {

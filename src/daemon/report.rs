@@ -154,6 +154,8 @@ impl Reporter {
         self.metrics.manifest_errors.set(1);
         tracing::error!("{}", short(why));
         self.board.set_manifest_errors(vec![why.to_owned()]);
+        // What was wrong with single files was said of the reading before; they may be gone.
+        self.board.set_problems(BTreeMap::new());
     }
 
     /// A pass ended.

@@ -100,7 +100,7 @@ impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Suspended(reason) if reason.is_empty() => f.write_str("suspended by the manifest"),
-            Self::Suspended(reason) => f.write_str(reason),
+            Self::Suspended(reason) => write!(f, "suspended by the manifest: {reason}"),
             Self::OwnedByOther(owner) => {
                 write!(f, "the service is owned by {owner} (tag {}); nothing is changed", tags::OWNER)
             }

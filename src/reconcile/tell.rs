@@ -197,10 +197,12 @@ fn follow(
             since,
             is_overdue: false,
         });
-        let message = format!(
-            "{}: {} tasks are to be replaced",
-            primary.id, primary.desired
-        );
+        let what = if deployments.len() > 1 {
+            "replaced"
+        } else {
+            "started"
+        };
+        let message = format!("{}: {} tasks are to be {what}", primary.id, primary.desired);
         events.push(event(status, now, Kind::RolloutStarted, message));
     }
 }
