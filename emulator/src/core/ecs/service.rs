@@ -340,8 +340,11 @@ impl Service {
 }
 
 impl ServiceDeployment {
-    /// It will not be finished; it says so at once and is stopped a little later.
+    /// It will not be finished; it says so at once and is stopped a little later. The first reason stays.
     pub(super) fn stop_for(&mut self, reason: &str, now: Timestamp, pace: Pace) {
+        if self.status == DeploymentStatus::StopRequested {
+            return;
+        }
         self.status = DeploymentStatus::StopRequested;
         self.reason = Some(reason.to_owned());
         self.updated = now;
