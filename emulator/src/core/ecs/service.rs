@@ -279,6 +279,14 @@ impl Service {
         self.events.truncate(EVENTS);
     }
 
+    /// Says that so many of the group's targets leave.
+    pub(super) fn say_draining(&mut self, ids: &mut Ids, group: &str, count: u32, now: Timestamp) {
+        let message = format!(") deregistered {count} targets in (target-group {group})");
+        self.say(ids, now, &message);
+        let message = format!(") has begun draining connections on {count} tasks.");
+        self.say(ids, now, &message);
+    }
+
     /// Makes a deployment of this shape the primary; what runs is superseded.
     pub(super) fn begin(&mut self, ids: &mut Ids, shape: Shape, now: Timestamp, pace: Pace) {
         let id = ids.digits();
