@@ -164,6 +164,50 @@ fn a_first_deployment_that_fails_has_nothing_to_go_back_to_and_stalls() {
 }
 
 #[test]
+fn what_made_it_fail_is_not_forgotten_when_the_next_one_follows_at_once() {
+    let mut world = World::furnished();
+    let input = world.service_input("crashes", 1);
+    world.ecs("CreateService", input);
+    world.until(LONG, "the failure", |world| {
+        world.service_deployments()[0]["status"] == "STOP_REQUESTED"
+    });
+    let definition = world.register("good");
+    world.update(json!({ "taskDefinition": definition }));
+    world.until(LONG, "completion", World::completed);
+    let records = world.service_deployments();
+    assert_eq!(records[1]["status"], "STOPPED");
+    assert_eq!(
+        records[1]["statusReason"],
+        "Service deployment failed: tasks failed to start."
+    );
+}
+
+#[test]
+fn a_service_that_is_being_deleted_does_not_roll_back() {
+    let mut world = World::furnished();
+    world.deploy("good", 3);
+    let definition = world.register("crashes");
+    world.update(json!({ "taskDefinition": definition }));
+    world.until(LONG, "starts", |world| {
+        let service = world.service();
+        service["deployments"][0]["runningCount"].as_u64() > Some(0)
+            || service["deployments"][0]["failedTasks"].as_u64() > Some(0)
+    });
+    world.ecs(
+        "DeleteService",
+        json!({ "cluster": "main", "service": "api", "force": true }),
+    );
+    world.until(LONG, "the end", |world| {
+        world.service()["status"] == "INACTIVE"
+    });
+    let messages = world.messages();
+    assert!(
+        messages.iter().all(|m| !m.contains("rolling back")),
+        "{messages:#?}"
+    );
+}
+
+#[test]
 fn without_the_breaker_it_goes_on_trying() {
     let mut world = World::furnished();
     world.deploy("good", 1);

@@ -29,6 +29,16 @@ fn a_killed_task_is_replaced() {
     let dead = &world.tasks("STOPPED")[0];
     assert_eq!(dead["stopCode"], "EssentialContainerExited");
     assert_eq!(dead["containers"][0]["exitCode"], 137);
+    assert_eq!(
+        world.messages().split_off(5),
+        [
+            "(service api) deregistered 1 targets in (target-group ARN)",
+            "(service api) has begun draining connections on 1 tasks.",
+            "(service api) has started 1 tasks: (task ID).",
+            "(service api) registered 1 targets in (target-group ARN)",
+            "(service api) has reached a steady state.",
+        ]
+    );
     assert!(
         !world
             .effects

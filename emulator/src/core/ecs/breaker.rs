@@ -51,6 +51,9 @@ impl Service {
 
     /// Fails the primary deployment once its tasks have failed often enough, and goes back if it is to.
     pub(super) fn break_circuit(&mut self, ids: &mut Ids, now: Timestamp, pace: Pace) {
+        if !self.is_active() {
+            return;
+        }
         let breaker = self.settings.breaker.clone();
         let threshold = breaker.threshold(self.desired);
         if let Some(running) = self.running() {

@@ -135,10 +135,7 @@ impl Cloud {
             }
         }
         for (group, count) in &groups {
-            let message = format!(") deregistered {count} targets in (target-group {group})");
-            service.say(&mut self.ids, now, &message);
-            let message = format!(") has begun draining connections on {count} tasks.");
-            service.say(&mut self.ids, now, &message);
+            service.say_draining(&mut self.ids, group, *count, now);
         }
     }
 }

@@ -308,7 +308,12 @@ impl Cloud {
 
     fn deregister(&mut self, task: &Task, now: Timestamp) {
         for (group, target) in &task.targets {
+            let left = matches!(self.elb.state(group, *target), None | Some(State::Draining));
             self.deregister_target(group, *target, now);
+            // The scheduler holds its service itself, and says this for all the tasks of one step together.
+            if !left && let Some(service) = self.ecs.services.get_mut(&task.service) {
+                service.say_draining(&mut self.ids, group, 1, now);
+            }
         }
     }
 

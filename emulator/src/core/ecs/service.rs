@@ -279,6 +279,14 @@ impl Service {
         self.events.truncate(EVENTS);
     }
 
+    /// Says that so many of the group's targets leave.
+    pub(super) fn say_draining(&mut self, ids: &mut Ids, group: &str, count: u32, now: Timestamp) {
+        let message = format!(") deregistered {count} targets in (target-group {group})");
+        self.say(ids, now, &message);
+        let message = format!(") has begun draining connections on {count} tasks.");
+        self.say(ids, now, &message);
+    }
+
     /// Makes a deployment of this shape the primary; what runs is superseded.
     pub(super) fn begin(&mut self, ids: &mut Ids, shape: Shape, now: Timestamp, pace: Pace) {
         let id = ids.digits();
@@ -340,8 +348,11 @@ impl Service {
 }
 
 impl ServiceDeployment {
-    /// It will not be finished; it says so at once and is stopped a little later.
+    /// It will not be finished; it says so at once and is stopped a little later. The first reason stays.
     pub(super) fn stop_for(&mut self, reason: &str, now: Timestamp, pace: Pace) {
+        if self.status == DeploymentStatus::StopRequested {
+            return;
+        }
         self.status = DeploymentStatus::StopRequested;
         self.reason = Some(reason.to_owned());
         self.updated = now;
