@@ -31,7 +31,8 @@ pub(super) struct Status {
         long,
         value_name = "URL",
         env = "EVENKEEL_URL",
-        default_value = "http://127.0.0.1:9180"
+        default_value = "http://127.0.0.1:9180",
+        value_parser = daemon_url
     )]
     daemon: String,
 
@@ -40,8 +41,20 @@ pub(super) struct Status {
     output: Format,
 
     /// How long to wait for the daemon, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
+}
+
+/// A URL that the daemon can have: it speaks plain HTTP.
+fn daemon_url(text: &str) -> Result<String, String> {
+    let is_http = text
+        .parse::<hyper::Uri>()
+        .is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.query().is_none());
+    if is_http {
+        Ok(text.to_owned())
+    } else {
+        Err("it is http://HOST:PORT".to_owned())
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -133,4 +146,19 @@ fn table(services: &[ServiceStatus]) -> String {
         ],
         &rows,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_be_a_daemon_is_asked() {
+        for good in ["http://127.0.0.1:9180", "http://evenkeel.internal/"] {
+            assert_eq!(daemon_url(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "127.0.0.1:9180", "localhost", "https://h", "a b"] {
+            assert!(daemon_url(bad).is_err(), "{bad}");
+        }
+    }
 }
