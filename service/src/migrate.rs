@@ -41,6 +41,8 @@ mod embedded {
 pub(crate) enum MigrateError {
     #[error("PostgreSQL did not answer within {WAIT:?}; check DATABASE_URL and the server")]
     NoDatabase(#[source] ConnectError),
+    #[error("PostgreSQL refuses DATABASE_URL; correct its user, password or database")]
+    Refused(#[source] tokio_postgres::Error),
     #[error("migrating did not end within {MIGRATE:?}; does another process hold the lock?")]
     MigrateDeadline,
     #[error("cannot take the migration lock")]
@@ -95,7 +97,7 @@ impl Session {
     /// Connects, waiting for a database that is not there yet.
     async fn open(config: &Config) -> Result<Self, MigrateError> {
         let deadline = Instant::now() + WAIT;
-        let mut said = false;
+        let mut before = None;
         loop {
             let attempt = timeout_at(deadline, timeout(CONNECT, config.connect(NoTls)))
                 .await
@@ -108,16 +110,18 @@ impl Session {
                     });
                     return Ok(Self { client });
                 }
+                Ok(Err(error)) if is_refusal(&error) => return Err(MigrateError::Refused(error)),
                 Ok(Err(error)) => ConnectError::Failed(error),
                 Err(_) => ConnectError::Deadline,
             };
             if Instant::now() + PAUSE >= deadline {
-                return Err(MigrateError::NoDatabase(error));
+                // The last attempt was cut short, so the one before it knows more.
+                return Err(MigrateError::NoDatabase(before.unwrap_or(error)));
             }
-            if !said {
-                said = true;
+            if before.is_none() {
                 tracing::warn!(error = chain(&error), "waiting for PostgreSQL");
             }
+            before = Some(error);
             sleep(PAUSE).await;
         }
     }
@@ -144,6 +148,16 @@ impl Session {
             .collect();
         Ok((self, applied))
     }
+}
+
+/// Whether waiting is no help: 28 invalid authorization, 3D no such database.
+/// <https://www.postgresql.org/docs/15/errcodes-appendix.html>
+fn is_refusal(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|state| {
+        ["28", "3D"]
+            .iter()
+            .any(|class| state.code().starts_with(class))
+    })
 }
 
 async fn within<T>(

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt};
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -69,7 +70,10 @@ impl AwsError {
                 let meta = service.err().meta();
                 let code = meta.code().unwrap_or("unknown").to_owned();
                 let status = service.raw().status().as_u16();
-                let message = format!("{code}: {}", meta.message().unwrap_or("no message"));
+                let message = one_line(&format!(
+                    "{code}: {}",
+                    meta.message().unwrap_or("no message")
+                ));
                 (classify(&code, status), code, message)
             }
             SdkError::TimeoutError(_) => (
@@ -88,11 +92,10 @@ impl AwsError {
                 format!("not an answer of AWS: {}", innermost(error)),
             ),
             // Credentials and regions that cannot be found fail before anything is sent.
-            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => (
-                Class::Denied,
-                "not_sent".to_owned(),
-                format!("the call could not be made: {}", innermost(error)),
-            ),
+            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
+                let (code, message) = not_sent(error);
+                (Class::Denied, code.to_owned(), message)
+            }
             _ => (Class::Transient, "unknown".to_owned(), innermost(error)),
         };
         Self {
@@ -134,20 +137,51 @@ fn classify(code: &str, status: u16) -> Class {
     }
 }
 
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
+/// The code and words of a call that failed before anything was sent.
+fn not_sent(error: &(dyn Error + 'static)) -> (&'static str, String) {
+    let credentials = causes(error).find_map(<dyn Error>::downcast_ref::<CredentialsError>);
+    let why = innermost(error);
+    match credentials {
+        // The chain's last provider says only why it, too, has none.
+        Some(CredentialsError::CredentialsNotLoaded(_)) => (
+            "credentials",
+            "there are no credentials in the environment, the profile or a role".to_owned(),
+        ),
+        Some(_) => ("credentials", format!("no credentials: {why}")),
+        None if why.contains("Missing Region") => ("region", "no region is set".to_owned()),
+        None if why.contains("endpoint") => ("endpoint", why),
+        None => ("not_sent", format!("the call could not be made: {why}")),
     }
-    deepest.to_string().trim_end_matches('.').to_owned()
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    one_line(
+        causes(error)
+            .last()
+            .unwrap_or(error)
+            .to_string()
+            .trim_end_matches('.'),
+    )
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// Messages become lines of a log and cells of a table.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn help(class: Class, code: &str) -> impl fmt::Display {
     match (class, code) {
         (Class::Denied, "ExpiredTokenException" | "ExpiredToken") => "; renew the credentials",
-        (Class::Denied, "not_sent") => {
-            "; set a region and credentials (AWS_REGION, AWS_PROFILE or a task role)"
+        (Class::Denied, "credentials") => {
+            "; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with a task role"
         }
+        (Class::Denied, "region") => "; set AWS_REGION",
+        (Class::Denied, "endpoint") => "; correct AWS_ENDPOINT_URL, such as http://127.0.0.1:4566",
+        (Class::Denied, "not_sent") => "; check the region and the credentials",
         (Class::Denied, _) => "; check the role's policy and the credentials",
         (Class::Unreachable, _) => "; check the network and AWS_ENDPOINT_URL",
         (Class::Throttled, _) => "; it is tried again, more slowly",
@@ -161,5 +195,50 @@ fn help(class: Class, code: &str) -> impl fmt::Display {
             "; create the repository or correct spec.image.repository"
         }
         (Class::Transient | Class::NotFound | Class::Invalid, _) => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::operation::describe_services::DescribeServicesError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
+    use super::*;
+
+    fn not_sent(cause: impl Into<Box<dyn Error + Send + Sync>>) -> AwsError {
+        let failure = ConnectorError::other(cause.into(), None);
+        let error = SdkError::<DescribeServicesError, _>::dispatch_failure(failure);
+        AwsError::new("ecs:DescribeServices".to_owned(), &error)
+    }
+
+    #[test]
+    fn what_was_never_sent_says_what_is_missing() {
+        for (error, word, what) in [
+            (
+                not_sent(CredentialsError::not_loaded("Attempted:\n  IMDS: no")),
+                "no credentials",
+                "AWS_PROFILE",
+            ),
+            (
+                not_sent(CredentialsError::provider_error("expired\n  login")),
+                "expired login",
+                "AWS_PROFILE",
+            ),
+            (
+                not_sent("Invalid Configuration: Missing Region"),
+                "no region",
+                "AWS_REGION",
+            ),
+            (
+                not_sent("failed to apply endpoint `x`: endpoint must contain scheme"),
+                "`x`",
+                "AWS_ENDPOINT_URL",
+            ),
+        ] {
+            let text = error.to_string();
+            assert_eq!(error.class, Class::Denied, "{text}");
+            assert!(text.contains(word) && text.contains(what), "{text}");
+            assert!(!text.contains('\n'), "{text}");
+        }
     }
 }

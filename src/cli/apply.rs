@@ -22,6 +22,8 @@ use crate::{
 
 /// Between two looks at a rollout.
 const POLL: Duration = Duration::from_secs(2);
+/// A year, in seconds.
+const LONGEST_WAIT: u64 = 365 * 86_400;
 /// How often a plan is made anew when AWS has changed meanwhile, or when a rollback had to end first.
 const PLANS: usize = 3;
 
@@ -35,7 +37,7 @@ pub(super) struct Apply {
     inputs: Inputs,
 
     /// How long to wait for each rollout, in seconds; 0 does not wait.
-    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(..=LONGEST_WAIT))]
     timeout: u64,
 
     /// How the plans that were carried out are printed.

@@ -1,10 +1,6 @@
 //! What `plan`, `apply` and `retry` start from: manifests, and AWS.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use clap::Args;
 
@@ -132,9 +128,12 @@ fn read_paths(source: &Source, paths: &[PathBuf]) -> Result<ManifestSet, String>
         if path.is_dir() {
             files.extend(manifest::read_dir(path).map_err(|error| error.to_string())?);
         } else {
+            let name = path.display().to_string();
+            // What is named must be there; a file that a directory cannot show is its own diagnostic.
+            let text = manifest::read_file(path).map_err(|error| format!("{name} {error}"))?;
             files.push(SourceFile {
-                name: path.display().to_string(),
-                text: manifest::read_file(Path::new(path)),
+                name,
+                text: Ok(text),
             });
         }
     }

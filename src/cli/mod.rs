@@ -69,8 +69,12 @@ pub fn main() -> ExitCode {
             let color = anstream::AutoStream::choice(&std::io::stderr())
                 != anstream::ColorChoice::Never
                 && std::io::stderr().is_terminal();
-            let done = validate.run(&mut anstream::stdout(), &mut anstream::stderr(), color);
-            done.map_or(exit::FAILED, exit::Code)
+            let done = validate.run(
+                &mut output::ToReader(anstream::stdout()),
+                &mut output::ToReader(anstream::stderr()),
+                color,
+            );
+            done.map_or_else(output::unwritten, exit::Code)
         }
         Command::Run(run) => runtime.block_on(run.run()),
         Command::Plan(plan) => runtime.block_on(exit::unless_interrupted(plan.run())),

@@ -1,6 +1,9 @@
 //! Printing. The only place that writes to stdout and stderr.
 
-use std::{fmt::Write as _, io::Write};
+use std::{
+    fmt::Write as _,
+    io::{self, ErrorKind, Write},
+};
 
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
@@ -32,21 +35,45 @@ pub(super) fn print<T: Serialize>(
     };
     match text {
         Ok(text) => {
-            data(&text);
-            exit::DONE
+            data(&mut ToReader(anstream::stdout()), &text).map_or_else(unwritten, |()| exit::DONE)
         }
         Err(error) => exit::fail(&format!("the result cannot be printed: {error}")),
     }
 }
 
-/// A piece of data, on stdout. A reader that has gone away is no error.
-pub(super) fn data(text: &str) {
+/// The result could not be written, as on a full disk. Whoever reads the file must not take it for whole.
+pub(super) fn unwritten(error: io::Error) -> exit::Code {
+    exit::fail(&format!("the result cannot be written: {error}"))
+}
+
+/// Output to a reader that may have seen enough, such as `head`: one that has gone away is no error.
+pub(super) struct ToReader<W>(pub(super) W);
+
+impl<W: Write> Write for ToReader<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
+
+/// A piece of data, ending with a line's end.
+fn data(out: &mut dyn Write, text: &str) -> io::Result<()> {
     let end = if text.is_empty() || text.ends_with('\n') {
         ""
     } else {
         "\n"
     };
-    let _ = write!(anstream::stdout(), "{text}{end}");
+    write!(out, "{text}{end}")?;
+    out.flush()
 }
 
 /// A line for the person at the terminal, on stderr.
@@ -99,4 +126,29 @@ pub(super) fn columns(header: &[&str], rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A writer that always fails so.
+    struct Broken(ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_left_is_no_error_and_a_full_disk_is_one() {
+        let written = |kind| data(&mut ToReader(Broken(kind)), "[]");
+        assert!(written(ErrorKind::BrokenPipe).is_ok());
+        assert!(written(ErrorKind::StorageFull).is_err());
+    }
 }

@@ -14,8 +14,8 @@ use crate::manifest::{
     self, Diagnostic, ManifestSet, Options, ReadError, References, Severity, SourceFile,
 };
 
-/// sysexits.h: the command was used wrongly.
-const USAGE: u8 = 64;
+/// There are no manifests.
+const REFUSED: u8 = 5;
 /// sysexits.h: the input is wrong.
 const INVALID: u8 = 65;
 /// Something could not be read.
@@ -48,11 +48,13 @@ enum Output {
     Table,
     /// One JSON document.
     Json,
+    /// The same as YAML.
+    Yaml,
 }
 
 impl Validate {
     /// Prints what was found: results on `out`, pictures of what is wrong on `err`. Returns the exit code: 0 all good,
-    /// 65 a manifest is wrong, 64 nothing to check, 1 something could not be read.
+    /// 65 a manifest is wrong, 5 nothing to check, 1 something could not be read.
     ///
     /// # Errors
     /// `out` or `err` cannot be written to.
@@ -78,7 +80,7 @@ impl Validate {
                 "error: no manifests (*.yaml, *.yml) in {}",
                 paths.join(", ")
             )?;
-            return Ok(USAGE);
+            return Ok(REFUSED);
         }
         let unreadable = files.iter().any(|file| file.text.is_err());
         let texts: BTreeMap<String, String> = files
@@ -92,7 +94,11 @@ impl Validate {
 
         match self.output {
             Output::Table => table(&set, out)?,
-            Output::Json => json(&set, out)?,
+            Output::Json => writeln!(out, "{:#}", document(&set))?,
+            Output::Yaml => {
+                let yaml = serde_yaml::to_string(&document(&set)).map_err(io::Error::other)?;
+                write!(out, "{yaml}")?;
+            }
         }
         for diagnostic in &set.diagnostics {
             let text = texts.get(&diagnostic.file).map(String::as_str);
@@ -176,7 +182,7 @@ fn table(set: &ManifestSet, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn json(set: &ManifestSet, out: &mut dyn Write) -> io::Result<()> {
+fn document(set: &ManifestSet) -> Value {
     let manifests: Vec<Value> = set
         .manifests
         .iter()
@@ -192,8 +198,7 @@ fn json(set: &ManifestSet, out: &mut dyn Write) -> io::Result<()> {
         .collect();
     let diagnostics: Vec<Value> = set.diagnostics.iter().map(diagnostic).collect();
     let valid = !set.diagnostics.iter().any(Diagnostic::is_error);
-    let document = json!({ "valid": valid, "manifests": manifests, "diagnostics": diagnostics });
-    writeln!(out, "{document:#}")
+    json!({ "valid": valid, "manifests": manifests, "diagnostics": diagnostics })
 }
 
 fn diagnostic(diagnostic: &Diagnostic) -> Value {
@@ -286,7 +291,7 @@ spec:
     }
 
     #[test]
-    fn json_is_one_document() {
+    fn json_and_yaml_are_one_document() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(
             directory.path().join("api.yaml"),
@@ -295,14 +300,16 @@ spec:
         .unwrap();
         let outputs = directory.path().join("other.json");
         fs::write(&outputs, r#"{"cluster": {"value": "prod"}}"#).unwrap();
-        let arguments = [
-            directory.path().to_str().unwrap(),
-            "-o",
-            "json",
-            "--terraform-outputs",
-            outputs.to_str().unwrap(),
-        ];
-        let (code, out, _) = validate(&arguments);
+        let arguments = |format| {
+            [
+                directory.path().to_str().unwrap(),
+                "-o",
+                format,
+                "--terraform-outputs",
+                outputs.to_str().unwrap(),
+            ]
+        };
+        let (code, out, _) = validate(&arguments("json"));
         let document: Value = serde_json::from_str(&out).unwrap();
         assert_eq!(code, 65);
         assert_eq!(document["valid"], false);
@@ -311,6 +318,8 @@ spec:
             document["diagnostics"][0]["help"],
             "did you mean `Service`?"
         );
+        let (_, yaml, _) = validate(&arguments("yaml"));
+        assert_eq!(serde_yaml::from_str::<Value>(&yaml).unwrap(), document);
     }
 
     #[test]
@@ -318,7 +327,7 @@ spec:
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().to_str().unwrap();
         let absent = directory.path().join("absent.yaml");
-        assert_eq!(validate(&[path]).0, 64);
+        assert_eq!(validate(&[path]).0, 5);
         let (code, _, err) = validate(&[absent.to_str().unwrap()]);
         assert_eq!(code, 1);
         assert!(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes};
-use hyper::header::{CONTENT_TYPE, EXPECT};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use hyper::{HeaderMap, Request};
 use tokio::time::{Instant, timeout_at};
 
@@ -28,6 +28,9 @@ where
     let (head, body) = request.into_parts();
     if !is_json(&head.headers) {
         return Err(Failure::MediaType);
+    }
+    if head.headers.contains_key(CONTENT_ENCODING) {
+        return Err(Failure::ContentEncoding);
     }
     // A client that waits for "100 Continue" has sent nothing yet.
     let waits = head.headers.contains_key(EXPECT);
@@ -105,6 +108,15 @@ mod tests {
         assert_eq!(fits.unwrap().len(), MAX);
         let large = read_json(request("application/json", vec![b' '; MAX + 1])).await;
         assert!(matches!(large, Err(Failure::TooLarge { most: MAX })));
+    }
+
+    #[tokio::test]
+    async fn a_compressed_body_is_refused_as_such() {
+        let mut compressed = request("application/json", vec![0x1f, 0x8b]);
+        let gzip = hyper::header::HeaderValue::from_static("gzip");
+        compressed.headers_mut().insert(CONTENT_ENCODING, gzip);
+        let refused = read_json(compressed).await;
+        assert!(matches!(refused, Err(Failure::ContentEncoding)));
     }
 
     #[tokio::test]

@@ -30,10 +30,11 @@ pub(crate) fn prior_version(headers: &HeaderMap) -> PriorVersion {
     if elements.contains(&"*") {
         return PriorVersion::Any;
     }
-    // The comparison is strong here: a weak tag never matches.
-    let versions = elements
-        .iter()
-        .filter_map(|element| element.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    // The comparison is strong here, character by character: a weak tag never matches, nor does a number written otherwise.
+    let versions = elements.iter().filter_map(|element| {
+        let version = element.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
+        (etag(version) == *element).then_some(version)
+    });
     PriorVersion::OneOf(versions.collect())
 }
 
@@ -81,6 +82,8 @@ mod tests {
             prior(&["\"3\", \"5\"", "\"7\""]),
             PriorVersion::OneOf(vec![3, 5, 7])
         );
-        assert_eq!(prior(&["W/\"3\", x"]), PriorVersion::OneOf(vec![]));
+        for foreign in ["W/\"3\", x", "\"+3\"", "\"03\"", "3", "\"3", ""] {
+            assert_eq!(prior(&[foreign]), PriorVersion::OneOf(vec![]), "{foreign}");
+        }
     }
 }

@@ -23,10 +23,14 @@ pub(crate) enum Failure {
     NoItem,
     #[error("this method is not allowed here; {allow} are")]
     Method { allow: &'static str },
+    #[error("the request must have one Host header")]
+    Host,
     #[error("{0}")]
     Query(String),
     #[error("the body must be application/json")]
     MediaType,
+    #[error("the body must not be compressed: Content-Encoding is not supported")]
+    ContentEncoding,
     #[error("the body is larger than {most} bytes")]
     TooLarge { most: usize },
     #[error("the body did not arrive in time")]
@@ -97,8 +101,8 @@ impl Failure {
         match self {
             Self::NoRoute | Self::NoItem => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Query(_) | Self::BodyBroken(_) => StatusCode::BAD_REQUEST,
-            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Host | Self::Query(_) | Self::BodyBroken(_) => StatusCode::BAD_REQUEST,
+            Self::MediaType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,

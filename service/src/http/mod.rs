@@ -16,8 +16,8 @@ use std::time::Instant;
 
 use http_body_util::Full;
 use hyper::body::{Body, Bytes};
-use hyper::header::{CONNECTION, HeaderName, HeaderValue, SERVER};
-use hyper::{HeaderMap, Method, Request, Response};
+use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SERVER};
+use hyper::{HeaderMap, Method, Request, Response, Version};
 
 use crate::items::Catalogue;
 use crate::metrics::Metrics;
@@ -116,6 +116,9 @@ impl Api {
         B: Body<Data = Bytes> + Send,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
+        if !names_host(&request) {
+            return Err(Failure::Host);
+        }
         match target {
             Target::List => handlers::list(&self.catalogue, request.uri().query()).await,
             Target::Create => handlers::create(&self.catalogue, request).await,
@@ -149,6 +152,12 @@ impl Line {
             trace: trace(request.headers()),
         }
     }
+}
+
+/// HTTP/1.1 requests name one host; any other must be refused (RFC 9112, section 3.2).
+fn names_host<B>(request: &Request<B>) -> bool {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 
 /// The load balancer's trace id, or else the caller's.

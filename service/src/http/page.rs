@@ -34,7 +34,10 @@ impl Page {
                     ));
                 }
             };
-            let number = value.parse().ok().filter(|number| range.contains(number));
+            // `parse` alone would also take a sign.
+            let is_digits = value.bytes().all(|byte| byte.is_ascii_digit());
+            let number = value.parse().ok().filter(|_| is_digits);
+            let number = number.filter(|number| range.contains(number));
             let number = number.ok_or_else(|| {
                 Failure::Query(match name {
                     "limit" => format!("limit must be a number from 1 to {MAX_LIMIT}"),
@@ -82,6 +85,7 @@ mod tests {
             "limit=101",
             "limit",
             "limit=x",
+            "limit=+1",
             "cursor=-1",
             "cursor=",
             "page=2",

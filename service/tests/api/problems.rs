@@ -35,6 +35,10 @@ async fn every_error_is_a_problem_document() {
     for query in ["limit=0", "limit=x", "cursor=x", "page=1"] {
         assert_problem(&get(api.address, &format!("/items?{query}")).await, 400);
     }
+    assert_problem(&send("GET", "/health", &[("host", "b")], None).await, 400);
+    let mut hostless = request("GET", "/health", &[], None);
+    hostless.headers_mut().remove("host");
+    assert_problem(&crate::harness::send(api.address, hostless).await, 400);
     let wrong_method = send("PATCH", "/items/1", &[], None).await;
     assert_problem(&wrong_method, 405);
     assert_eq!(wrong_method.header("allow"), "GET, HEAD, PUT, DELETE");
@@ -42,6 +46,9 @@ async fn every_error_is_a_problem_document() {
     let text = [("content-type", "text/plain")];
     assert_problem(&send("POST", "/items", &text, None).await, 415);
     assert_problem(&send("POST", "/items", &[], None).await, 415);
+    let gzip = [("content-encoding", "gzip")];
+    let draft = json!({"name": "Lamp", "price_cents": 1});
+    assert_problem(&send("POST", "/items", &gzip, Some(&draft)).await, 415);
     let large = json!({"name": "x".repeat(1 << 20), "price_cents": 1});
     assert_problem(&send("POST", "/items", &[], Some(&large)).await, 413);
 

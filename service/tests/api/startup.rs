@@ -118,6 +118,21 @@ async fn a_taken_port_is_said_with_its_variable() {
     assert!(last.contains(&port) && last.contains("PORT"), "{last}");
 }
 
+/// Waiting would not mend it.
+#[tokio::test]
+async fn a_database_that_is_not_there_is_said_at_once() {
+    let database = Database::create().await;
+    let (server, _) = database.url.rsplit_once('/').unwrap();
+    let url = format!("{server}/no_such_database");
+    let ended = run_to_end(&["migrate"], &[("DATABASE_URL", &url)]).await;
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let [line] = ended.stdout.as_slice() else {
+        panic!("one line, without waiting: {ended:?}");
+    };
+    assert!(line.contains("refuses DATABASE_URL"), "{line}");
+    assert!(line.contains("no_such_database"), "{line}");
+}
+
 /// No process ever prints a password, however its stores behave.
 #[tokio::test]
 async fn passwords_never_get_out() {
