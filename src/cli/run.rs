@@ -70,7 +70,8 @@ impl Run {
         } else {
             LogFormat::Json
         });
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,aws_config=error"));
+        let filter = EnvFilter::try_from_default_env()
+            .unwrap_or_else(|_| EnvFilter::new("info,aws_config=error"));
         let log = tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
             .with_env_filter(filter)
