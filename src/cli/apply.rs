@@ -10,7 +10,7 @@ use crate::{
     aws::{Aws, AwsError, Class, Memory, Seen},
     cli::{
         exit,
-        inputs::{self, Inputs},
+        inputs::Inputs,
         output::{self, Format},
         plan::ServicePlan,
     },
@@ -55,12 +55,8 @@ enum Followed {
 
 impl Apply {
     pub(super) async fn run(self) -> exit::Code {
-        let (manifests, loaded) = match self.inputs.load(&self.paths) {
-            Ok(loaded) => loaded,
-            Err(code) => return code,
-        };
-        let aws = match inputs::aws().await {
-            Ok(aws) => aws,
+        let (manifests, loaded, aws) = match self.inputs.begin(&self.paths).await {
+            Ok(begun) => begun,
             Err(code) => return code,
         };
         let mut code = loaded;

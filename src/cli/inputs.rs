@@ -64,12 +64,23 @@ impl Inputs {
         }
     }
 
-    /// The good manifests of the directory, or of `paths` when there are any, and the exit code that says whether there
-    /// were others. What is wrong is said on stderr.
-    pub(super) fn load(
+    /// What each of these commands begins with: see [`Inputs::load`], and AWS as the environment names it.
+    pub(super) async fn begin(
         &self,
         paths: &[PathBuf],
-    ) -> Result<(Vec<Arc<Manifest>>, exit::Code), exit::Code> {
+    ) -> Result<(Vec<Arc<Manifest>>, exit::Code, Aws), exit::Code> {
+        let (manifests, loaded) = self.load(paths)?;
+        let metrics = Metrics::new().map_err(|error| exit::fail(&error.to_string()))?;
+        Ok((
+            manifests,
+            loaded,
+            Aws::new(Clients::from_env().await, metrics),
+        ))
+    }
+
+    /// The good manifests of the directory, or of `paths` when there are any, and the exit code that says whether there
+    /// were others. What is wrong is said on stderr.
+    fn load(&self, paths: &[PathBuf]) -> Result<(Vec<Arc<Manifest>>, exit::Code), exit::Code> {
         let source = self.source();
         let set = if paths.is_empty() {
             source.read()
@@ -138,12 +149,6 @@ fn read_paths(source: &Source, paths: &[PathBuf]) -> Result<ManifestSet, String>
         }
     }
     source.parse_files(files)
-}
-
-/// AWS as the environment names it.
-pub(super) async fn aws() -> Result<Aws, exit::Code> {
-    let metrics = Metrics::new().map_err(|error| exit::fail(&error.to_string()))?;
-    Ok(Aws::new(Clients::from_env().await, metrics))
 }
 
 /// One look at every service, in the manifests' order, described ten at a time.

@@ -131,12 +131,8 @@ impl ServicePlan {
 
 impl Plan {
     pub(super) async fn run(self) -> exit::Code {
-        let (manifests, loaded) = match self.inputs.load(&self.paths) {
-            Ok(loaded) => loaded,
-            Err(code) => return code,
-        };
-        let aws = match inputs::aws().await {
-            Ok(aws) => aws,
+        let (manifests, loaded, aws) = match self.inputs.begin(&self.paths).await {
+            Ok(begun) => begun,
             Err(code) => return code,
         };
         let mut plans = Vec::new();

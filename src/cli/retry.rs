@@ -25,8 +25,8 @@ pub(super) struct Retry {
 
 impl Retry {
     pub(super) async fn run(self) -> exit::Code {
-        let (mut manifests, _) = match self.inputs.load(&[]) {
-            Ok(loaded) => loaded,
+        let (mut manifests, _, aws) = match self.inputs.begin(&[]).await {
+            Ok(begun) => begun,
             Err(code) => return code,
         };
         let known: Vec<_> = manifests
@@ -53,10 +53,6 @@ impl Retry {
                 ));
             }
         }
-        let aws = match inputs::aws().await {
-            Ok(aws) => aws,
-            Err(code) => return code,
-        };
         let looked = inputs::look(&aws, &self.inputs.owner, &manifests, &mut BTreeMap::new()).await;
         let Some((_, seen)) = looked.into_iter().next() else {
             return exit::fail("nothing was said about it");

@@ -11,6 +11,7 @@
 
 mod architecture;
 mod bad_input;
+mod load;
 mod local;
 mod readme;
 mod rollouts;

@@ -6,7 +6,10 @@ use evenkeel::{
 };
 use serde_json::{Value, json};
 
-use crate::world::{Load, RESYNC, World, get};
+use crate::{
+    load::Load,
+    world::{RESYNC, World, get},
+};
 
 fn runs(tag: &'static str) -> impl Fn(&ServiceStatus) -> bool {
     move |status| {
