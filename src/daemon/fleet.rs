@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     aws::{Aws, Described, SERVICES_PER_CALL},
-    daemon::{Board, board::Key, queue::Queue, report::Reporter, watch::Reading},
+    daemon::{Board, board::Key, brake::Brake, queue::Queue, report::Reporter, watch::Reading},
     desired::Settings,
     manifest::{self, Manifest, ManifestSet},
     reconcile::{self, Carried, Next, Passed},
@@ -49,6 +49,7 @@ pub struct Fleet {
     set: Option<ManifestSet>,
     services: BTreeMap<Key, Service>,
     queue: Queue,
+    brake: Arc<Mutex<Brake>>,
     work: JoinSet<Done>,
     working_on: HashMap<Id, Vec<Key>>,
 }
@@ -71,6 +72,7 @@ impl Fleet {
         Self {
             aws,
             queue: Queue::new(pace.resync),
+            brake: Arc::new(Mutex::new(Brake::new(pace.resync))),
             pace,
             board,
             reporter,
@@ -150,6 +152,7 @@ impl Fleet {
         let acting: BTreeSet<_> = next.manifests.iter().map(Manifest::key).collect();
         let clusters = acting.iter().map(|(cluster, _)| cluster.as_str()).collect();
         self.board.keep_answers(&clusters);
+        self.brake().set(&acting);
         let gone: Vec<_> = self
             .services
             .keys()
@@ -218,10 +221,20 @@ impl Fleet {
         );
         let mut carried = std::mem::take(&mut service.carried);
         let its_key = key.clone();
+        let brake = Arc::clone(&self.brake);
         let pass = async move {
             let began = Instant::now();
-            let passed =
-                reconcile::pass(&aws, &manifest, &settings, described, time, &mut carried).await;
+            let permit = |wants| locked(&brake).ask(&its_key, wants, Instant::now());
+            let passed = reconcile::pass(
+                &aws,
+                &manifest,
+                &settings,
+                described,
+                time,
+                &mut carried,
+                permit,
+            )
+            .await;
             Done::Passed(Box::new((its_key, carried, passed, began.elapsed())))
         };
         let id = self.work.spawn(pass).id();
@@ -266,6 +279,16 @@ impl Fleet {
 
     fn passed(&mut self, key: &Key, carried: Carried, passed: &Passed, took: Duration) {
         self.reporter.passed(key, passed, took);
+        let now = Instant::now();
+        let (awaited, is_engaged) = {
+            let mut brake = self.brake();
+            if passed.next == Next::Backoff {
+                brake.failed(key, now);
+            }
+            (brake.awaited(), brake.is_engaged())
+        };
+        self.queue.hurry(&awaited, now);
+        self.reporter.brake(is_engaged);
         // Nothing more is told of a service whose manifest went meanwhile.
         if let Some(service) = self.services.get_mut(key) {
             if let Some(status) = &carried.status {
@@ -278,6 +301,10 @@ impl Fleet {
         self.end(key, passed.next);
     }
 
+    fn brake(&self) -> MutexGuard<'_, Brake> {
+        locked(&self.brake)
+    }
+
     fn names(&self, cluster: &str) -> bool {
         self.services.keys().any(|(named, _)| named == cluster)
     }
@@ -285,6 +312,10 @@ impl Fleet {
     fn end(&mut self, key: &Key, next: Next) {
         self.queue.ended(key, next, fastrand::f64(), Instant::now());
     }
+}
+
+fn locked(brake: &Mutex<Brake>) -> MutexGuard<'_, Brake> {
+    brake.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::{
     daemon::{Board, board::Key, problem, series},
+    diff::Difference,
     event::{Event, Kind},
     manifest::{Manifest, ManifestSet},
     metrics::Metrics,
@@ -179,13 +180,11 @@ impl Reporter {
                 .observe(*seconds);
         }
         for event in &passed.events {
-            if event.kind == Kind::Drift {
-                for kind in drift_kinds(event) {
-                    self.metrics
-                        .drift
-                        .with_label_values(&[cluster, service, kind])
-                        .inc();
-                }
+            for kind in drift_kinds(event) {
+                self.metrics
+                    .drift
+                    .with_label_values(&[cluster, service, kind])
+                    .inc();
             }
             self.note(event.clone());
         }
@@ -246,6 +245,11 @@ impl Reporter {
             .set(longest_running.as_secs_f64());
     }
 
+    /// Whether deployments are withheld because too many would start at once.
+    pub(super) fn brake(&self, is_engaged: bool) {
+        self.metrics.brake.set(i64::from(is_engaged));
+    }
+
     pub(super) fn turn(&self, took: Duration) {
         self.metrics.resync.set(took.as_secs_f64());
     }
@@ -260,6 +264,7 @@ impl Reporter {
             Kind::Created
             | Kind::Applied
             | Kind::Drift
+            | Kind::Redeployed
             | Kind::RolloutStarted
             | Kind::RolloutCompleted
             | Kind::Recovered
@@ -291,16 +296,26 @@ fn event((cluster, service): &Key, time: Timestamp, kind: Kind, message: String)
     }
 }
 
-fn drift_kinds(event: &Event) -> std::collections::BTreeSet<&'static str> {
-    event
-        .changes
-        .iter()
-        .map(|difference| match difference {
-            image if image.is_in_definition() && image.pointer.ends_with("/image") => "image",
-            definition if definition.is_in_definition() => "task_definition",
-            _ => "service",
-        })
-        .collect()
+fn drift_kinds(event: &Event) -> BTreeSet<&'static str> {
+    let kind = |difference: &Difference| match difference {
+        image if image.is_in_definition() && image.pointer.ends_with("/image") => "image",
+        definition if definition.is_in_definition() => "task_definition",
+        _ => "service",
+    };
+    match event.kind {
+        Kind::Drift => event.changes.iter().map(kind).collect(),
+        Kind::Redeployed => BTreeSet::from(["target_health"]),
+        Kind::Created
+        | Kind::Applied
+        | Kind::RolloutStarted
+        | Kind::RolloutCompleted
+        | Kind::RolledBack
+        | Kind::Held
+        | Kind::Blocked
+        | Kind::Error
+        | Kind::Recovered
+        | Kind::Orphaned => BTreeSet::new(),
+    }
 }
 
 #[cfg(test)]
