@@ -1,7 +1,7 @@
 //! Clusters: where they are, and which services they have.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -80,22 +80,29 @@ impl Aws {
         if wanted.is_empty() {
             return Ok(None);
         }
-        let services = self.services(&manifest.cluster).await?;
+        let services = self
+            .services(&manifest.cluster, &BTreeSet::from([manifest.name.clone()]))
+            .await?;
         let rival = services.iter().find(|service| {
             service.status() == "ACTIVE"
-                && service.name() != manifest.name
                 && target_health::groups(&service.0).any(|group| wanted.contains(&group))
         });
         Ok(rival.map(|service| service.name().to_owned()))
     }
 
-    /// Every service of a cluster.
+    /// Every service of a cluster, but for those named in `except`.
     ///
     /// # Errors
     /// When a page or a service is not told.
-    pub async fn services(&self, cluster: &str) -> Result<Vec<LiveService>, AwsError> {
+    pub async fn services(
+        &self,
+        cluster: &str,
+        except: &BTreeSet<String>,
+    ) -> Result<Vec<LiveService>, AwsError> {
         let mut services = Vec::new();
-        for batch in self.service_names(cluster).await?.chunks(SERVICES_PER_CALL) {
+        let mut names = self.service_names(cluster).await?;
+        names.retain(|name| !except.contains(name));
+        for batch in names.chunks(SERVICES_PER_CALL) {
             let (described, _) = self.describe_services(cluster, batch).await;
             for described in described.into_values() {
                 services.extend(described?);

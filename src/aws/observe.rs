@@ -148,7 +148,10 @@ impl Aws {
     }
 
     /// A definition by ARN; asked once per process.
-    pub(super) async fn describe_definition(&self, arn: &str) -> Result<Revision, AwsError> {
+    ///
+    /// # Errors
+    /// When AWS does not tell it.
+    pub async fn describe_definition(&self, arn: &str) -> Result<Revision, AwsError> {
         if let Some(known) = self
             .definitions
             .0

@@ -18,15 +18,18 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    aws::{Aws, Described, SERVICES_PER_CALL},
+    aws::{Aws, AwsError, Described, SERVICES_PER_CALL},
     daemon::{Board, board::Key, brake::Brake, queue::Queue, report::Reporter, watch::Reading},
     desired::Settings,
     manifest::{self, Manifest, ManifestSet},
     reconcile::{self, Carried, Next, Passed},
+    status::ServiceStatus,
 };
 
 /// How long running passes may take to end after the daemon was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(4);
+/// How many resyncs there are between two looks for services without a manifest.
+const CENSUS: u32 = 10;
 /// How old the gauges of the queue may become.
 const GAUGES: Duration = Duration::from_secs(5);
 
@@ -50,6 +53,8 @@ pub struct Fleet {
     services: BTreeMap<Key, Service>,
     queue: Queue,
     brake: Arc<Mutex<Brake>>,
+    /// When services without a manifest are looked for again, once a turn over the fleet has ended.
+    next_census: Instant,
     work: JoinSet<Done>,
     working_on: HashMap<Id, Vec<Key>>,
 }
@@ -64,6 +69,8 @@ struct Service {
 enum Done {
     Described(Vec<(Key, Described, Timestamp)>),
     Passed(Box<(Key, Carried, Passed, Duration)>),
+    /// The services of a cluster that have our owner tag and no manifest.
+    Counted(String, Result<Vec<ServiceStatus>, AwsError>),
 }
 
 impl Fleet {
@@ -73,6 +80,7 @@ impl Fleet {
             aws,
             queue: Queue::new(pace.resync),
             brake: Arc::new(Mutex::new(Brake::new(pace.resync))),
+            next_census: Instant::now(),
             pace,
             board,
             reporter,
@@ -185,11 +193,34 @@ impl Fleet {
         }
         if let Some(took) = self.queue.turn_ended(now) {
             self.reporter.turn(took);
+            self.look_for_orphans(now);
         }
         self.reporter
             .queue(self.queue.depth(now), self.queue.longest_running(now));
         let latest = now + GAUGES;
         self.queue.wake().map_or(latest, |wake| wake.min(latest))
+    }
+
+    /// What a daemon before this one may have left: its manifests are gone, and only AWS remembers.
+    fn look_for_orphans(&mut self, now: Instant) {
+        if now < self.next_census {
+            return;
+        }
+        self.next_census = now + self.pace.resync * CENSUS;
+        let clusters: BTreeMap<_, _> = self
+            .services
+            .iter()
+            .map(|((name, _), service)| (name.clone(), service.manifest.cluster.clone()))
+            .collect();
+        for (name, cluster) in clusters {
+            let of_cluster = self.services.keys().filter(|key| key.0 == name);
+            let described = of_cluster.map(|(_, service)| service.clone()).collect();
+            let (aws, owner) = (self.aws.clone(), self.pace.settings.owner.clone());
+            self.work.spawn(async move {
+                let orphans = reconcile::orphans(&aws, &cluster, &owner, &described).await;
+                Done::Counted(name, orphans)
+            });
+        }
     }
 
     fn start_describe(&mut self, cluster: String, batch: Vec<(Key, String)>) {
@@ -263,6 +294,10 @@ impl Fleet {
                 self.working_on.remove(&id);
                 let (key, carried, passed, took) = *done;
                 self.passed(&key, carried, &passed, took);
+            }
+            Ok((_, Done::Counted(cluster, Ok(found)))) => self.reporter.orphans(&cluster, found),
+            Ok((_, Done::Counted(cluster, Err(error)))) => {
+                tracing::warn!(cluster, %error, "services without a manifest were not looked for");
             }
             Err(error) => {
                 // A panic is our bug; the service is looked at anew, with nothing remembered.

@@ -144,6 +144,36 @@ impl Reporter {
         }
     }
 
+    /// What a look for services without a manifest found in a cluster: every one that there is.
+    pub(super) fn orphans(&mut self, cluster: &str, found: Vec<ServiceStatus>) {
+        let found: BTreeMap<_, _> = found
+            .into_iter()
+            .map(|status| ((status.cluster.clone(), status.name.clone()), status))
+            .collect();
+        for key in self.board.keys() {
+            let is_orphan = self
+                .board
+                .status(&key)
+                .is_some_and(|status| status.phase == Phase::Orphaned);
+            if is_orphan && key.0 == cluster && !found.contains_key(&key) {
+                self.board.remove_status(&key);
+                self.tidy(&key);
+            }
+        }
+        for (key, status) in found.into_iter().take(ORPHANS_KEPT) {
+            if self.acting.contains(&key) || self.board.service(&key).is_some() {
+                continue;
+            }
+            self.note(event(
+                &key,
+                status.since,
+                Kind::Orphaned,
+                status.message.clone(),
+            ));
+            self.told(&key, status);
+        }
+    }
+
     fn told_now(&self) -> BTreeMap<Key, ServiceStatus> {
         let key = |status: &ServiceStatus| (status.cluster.clone(), status.name.clone());
         let services = self.board.services().into_iter();

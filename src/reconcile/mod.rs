@@ -1,10 +1,13 @@
 //! One pass over one service: look, decide, act, tell.
 
+mod orphans;
 mod tell;
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+
+pub use orphans::orphans;
 
 use crate::{
     aws::{Applied, Aws, AwsError, Described, Memory, Seen},

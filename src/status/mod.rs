@@ -11,7 +11,7 @@ use crate::{
     desired::Desired,
     diff::Difference,
     document,
-    observed::{Deployment, LiveService, Observed, RolloutState, Targets},
+    observed::{Deployment, LiveService, Observed, Revision, RolloutState, Targets},
     plan::Plan,
     tags,
 };
@@ -229,6 +229,21 @@ pub fn unknown(
     }
 }
 
+/// The status of a service that was found without a manifest.
+pub fn found_orphan(
+    service: &LiveService,
+    definition: &Revision,
+    cluster: &str,
+    now: Timestamp,
+) -> ServiceStatus {
+    let found = ServiceStatus {
+        image: image_of(definition, None, None),
+        tasks: tasks(service),
+        ..nothing_known(service.name().to_owned(), cluster.to_owned(), now)
+    };
+    orphaned(&found, now)
+}
+
 /// The status of a service whose manifest is gone.
 pub fn orphaned(previous: &ServiceStatus, now: Timestamp) -> ServiceStatus {
     ServiceStatus {
@@ -305,14 +320,19 @@ fn tasks(service: &LiveService) -> Tasks {
     }
 }
 
-/// The image of the container that the manifest's image stands for; the first container's where there is none.
 fn image(desired: &Desired, observed: &Observed, plan: &Plan) -> Option<Image> {
     let live = observed.definition.as_ref()?;
-    let repository = desired
-        .manifest
-        .image
-        .as_ref()
-        .map(|image| image.repository.as_str());
+    let wanted = desired.manifest.image.as_ref();
+    let definition_matches = !plan.differences.iter().any(Difference::is_in_definition);
+    let tag = wanted
+        .filter(|_| definition_matches && desired.definition.is_some())
+        .map(|image| image.tag.clone());
+    image_of(live, wanted.map(|image| image.repository.as_str()), tag)
+}
+
+/// The image of the container that runs `repository`; the first container's where none does. Its tag is `tag`, or what
+/// the definition says.
+fn image_of(live: &Revision, repository: Option<&str>, tag: Option<String>) -> Option<Image> {
     let images = document::objects(&live.document, "containerDefinitions")
         .map(|c| document::text(c, "image"));
     let mut images = images.peekable();
@@ -325,18 +345,10 @@ fn image(desired: &Desired, observed: &Observed, plan: &Plan) -> Option<Image> {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
         _ => (name, ""),
     };
-    let definition_matches = !plan.differences.iter().any(Difference::is_in_definition);
-    let tag = match &desired.manifest.image {
-        Some(image) if definition_matches && desired.definition.is_some() => image.tag.clone(),
-        _ => live
-            .tags
-            .get(tags::IMAGE_TAG)
-            .cloned()
-            .unwrap_or_else(|| written.to_owned()),
-    };
+    let tag = tag.or_else(|| live.tags.get(tags::IMAGE_TAG).cloned());
     Some(Image {
         repository: repository.to_owned(),
-        tag,
+        tag: tag.unwrap_or_else(|| written.to_owned()),
         digest: digest.to_owned(),
     })
 }
