@@ -5,6 +5,7 @@ import re
 import pytest
 
 from conftest import NETWORK, arn, definition, in_pages, refused, service
+from emulator import until
 
 
 def of(aws, cluster, name):
@@ -50,7 +51,9 @@ def test_the_waiter_sees_it_stable_and_its_events_say_so(aws, cluster, name, tas
     waiter.wait(cluster=cluster, services=[name], WaiterConfig={"Delay": 1, "MaxAttempts": 20})
     aws.ecs.update_service(cluster=cluster, service=name, desiredCount=0, forceNewDeployment=True)
     waiter.wait(cluster=cluster, services=[name], WaiterConfig={"Delay": 1, "MaxAttempts": 20})
-    found = of(aws, cluster, name)
+    # With nothing to run it counts as stable at once, and ECS says so later.
+    done = lambda: [found for found in [of(aws, cluster, name)] if found["deployments"][0]["rolloutState"] == "COMPLETED"]
+    found = until(done, "completed")[0]
     messages = [event["message"] for event in found["events"]]
     assert f"(service {name}) has reached a steady state." in messages
     assert f"(service {name}) (deployment {found['deployments'][0]['id']}) deployment completed." in messages
