@@ -123,6 +123,16 @@ def test_tags(aws, balancer, group):
         aws.elbv2.describe_tags(ResourceArns=[GONE])
 
 
+def test_subnets_and_security_groups_are_replaced(aws, balancer):
+    moved = [SUBNETS[0], "subnet-0c1b2c3d4e5f60718"]
+    zones = aws.elbv2.set_subnets(LoadBalancerArn=balancer, Subnets=moved)["AvailabilityZones"]
+    assert [zone["SubnetId"] for zone in zones] == moved
+    groups = ["sg-0b", "sg-0c"]
+    assert aws.elbv2.set_security_groups(LoadBalancerArn=balancer, SecurityGroups=groups)["SecurityGroupIds"] == groups
+    found = aws.elbv2.describe_load_balancers(LoadBalancerArns=[balancer])["LoadBalancers"][0]
+    assert found["SecurityGroups"] == groups
+
+
 WRONG = {
     "one subnet": {"Subnets": SUBNETS[:1]},
     "a name too long": {"Name": "a" * 33},
