@@ -29,7 +29,9 @@ def test_made_described_and_deleted(aws, name):
     made = aws.elbv2.create_load_balancer(
         Name=name, Subnets=SUBNETS, SecurityGroups=["sg-0a"], Scheme="internal", Tags=[{"Key": "a", "Value": "1"}]
     )["LoadBalancers"][0]
-    assert re.fullmatch(rf"arn:aws:elasticloadbalancing:us-east-1:\d+:loadbalancer/app/{name}/[0-9a-f]{{16}}", made["LoadBalancerArn"])
+    assert re.fullmatch(
+        rf"arn:aws:elasticloadbalancing:us-east-1:\d+:loadbalancer/app/{name}/[0-9a-f]{{16}}", made["LoadBalancerArn"]
+    )
     assert (made["Scheme"], made["Type"], made["IpAddressType"]) == ("internal", "application", "ipv4")
     assert made["DNSName"].startswith(f"internal-{name}-") and made["DNSName"].endswith(".us-east-1.elb.amazonaws.com")
     assert [zone["SubnetId"] for zone in made["AvailabilityZones"]] == SUBNETS
@@ -77,7 +79,9 @@ def test_in_pages(aws, name):
 
 
 def test_a_listener_is_made_changed_and_deleted(aws, emulator, balancer, group):
-    made = aws.elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=8081, DefaultActions=forward(group))
+    made = aws.elbv2.create_listener(
+        LoadBalancerArn=balancer, Protocol="HTTP", Port=8081, DefaultActions=forward(group)
+    )
     listener = made["Listeners"][0]
     assert listener["ListenerArn"].startswith(balancer.replace("loadbalancer/", "listener/"))
     assert listener["DefaultActions"][0]["TargetGroupArn"] == group
@@ -100,7 +104,9 @@ def test_a_listener_is_made_changed_and_deleted(aws, emulator, balancer, group):
 
 
 def test_listener_attributes(aws, balancer, group):
-    made = aws.elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=8082, DefaultActions=forward(group))
+    made = aws.elbv2.create_listener(
+        LoadBalancerArn=balancer, Protocol="HTTP", Port=8082, DefaultActions=forward(group)
+    )
     listener = made["Listeners"][0]["ListenerArn"]
     found = aws.elbv2.describe_listener_attributes(ListenerArn=listener)["Attributes"]
     key = "routing.http.response.server.enabled"
@@ -153,7 +159,9 @@ def test_what_is_missing(aws, name, balancer, group):
     with refused("LoadBalancerNotFound"):
         aws.elbv2.create_listener(LoadBalancerArn=GONE, Protocol="HTTP", Port=80, DefaultActions=forward(group))
     with refused("TargetGroupNotFound"):
-        aws.elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=83, DefaultActions=forward(gone_group))
+        aws.elbv2.create_listener(
+            LoadBalancerArn=balancer, Protocol="HTTP", Port=83, DefaultActions=forward(gone_group)
+        )
     with refused("LoadBalancerNotFound"):
         aws.elbv2.describe_load_balancer_attributes(LoadBalancerArn=GONE)
     with refused("ValidationError"):

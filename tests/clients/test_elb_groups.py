@@ -20,7 +20,9 @@ def create(aws, name, **more):
 
 def test_what_aws_fills_in(aws, name):
     group = create(aws, name)
-    assert re.fullmatch(rf"arn:aws:elasticloadbalancing:us-east-1:\d+:targetgroup/{name}/[0-9a-f]{{16}}", group["TargetGroupArn"])
+    assert re.fullmatch(
+        rf"arn:aws:elasticloadbalancing:us-east-1:\d+:targetgroup/{name}/[0-9a-f]{{16}}", group["TargetGroupArn"]
+    )
     expected = {
         "HealthCheckProtocol": "HTTP",
         "HealthCheckPort": "traffic-port",
@@ -118,7 +120,9 @@ def test_targets_by_hand(aws, name):
 
 
 def test_a_service_behind_a_balancer(aws, emulator, cluster, name, image):
-    group = create(aws, name, HealthCheckPath="/health", HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2)["TargetGroupArn"]
+    group = create(aws, name, HealthCheckPath="/health", HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2)[
+        "TargetGroupArn"
+    ]
     soon = [{"Key": "deregistration_delay.timeout_seconds", "Value": "0"}]
     aws.elbv2.modify_target_group_attributes(TargetGroupArn=group, Attributes=soon)
     balancer = aws.elbv2.create_load_balancer(Name=name, Subnets=SUBNETS)["LoadBalancers"][0]["LoadBalancerArn"]

@@ -21,7 +21,9 @@ def path(*values):
 @pytest.fixture
 def listener(aws, name):
     balancer = aws.elbv2.create_load_balancer(Name=name, Subnets=SUBNETS)["LoadBalancers"][0]["LoadBalancerArn"]
-    made = aws.elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=answer(404, "none"))
+    made = aws.elbv2.create_listener(
+        LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=answer(404, "none")
+    )
     yield made["Listeners"][0]["ListenerArn"]
     aws.elbv2.delete_load_balancer(LoadBalancerArn=balancer)
 
@@ -64,9 +66,27 @@ def test_rules_are_made_changed_ordered_and_deleted(aws, listener):
 
 
 def test_the_balancer_goes_by_its_rules(aws, emulator, listener):
-    create(aws, listener, 5, [{"Field": "host-header", "HostHeaderConfig": {"Values": ["*.example.com"]}}], answer(200, "host"))
-    create(aws, listener, 6, [{"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "x-a", "Values": ["yes*"]}}], answer(200, "header"))
-    create(aws, listener, 7, [{"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "q", "Value": "1"}]}}], answer(200, "query"))
+    create(
+        aws,
+        listener,
+        5,
+        [{"Field": "host-header", "HostHeaderConfig": {"Values": ["*.example.com"]}}],
+        answer(200, "host"),
+    )
+    create(
+        aws,
+        listener,
+        6,
+        [{"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "x-a", "Values": ["yes*"]}}],
+        answer(200, "header"),
+    )
+    create(
+        aws,
+        listener,
+        7,
+        [{"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "q", "Value": "1"}]}}],
+        answer(200, "query"),
+    )
     create(aws, listener, 8, path("/items/*", "/one?"), answer(200, "path"))
     elsewhere = {"Type": "redirect", "RedirectConfig": {"Path": "/new/#{path}", "StatusCode": "HTTP_301"}}
     create(aws, listener, 9, path("/old"), [elsewhere])
