@@ -13,7 +13,7 @@ use crate::{
     },
     manifest::Manifest,
     observed::{Observed, RolloutState},
-    plan::{self, Cause},
+    plan::{self, Cause, Lessons},
 };
 
 /// Arguments of `plan`.
@@ -137,12 +137,17 @@ impl Plan {
         };
         let mut plans = Vec::new();
         let mut unknown = 0;
-        for (manifest, seen) in
-            inputs::look(&aws, &self.inputs.owner, &manifests, &mut BTreeMap::new()).await
+        for (manifest, seen) in inputs::look(
+            &aws,
+            &self.inputs.settings(),
+            &manifests,
+            &mut BTreeMap::new(),
+        )
+        .await
         {
             match seen {
                 Ok(seen) => {
-                    let plan = plan::plan(&seen.desired, &seen.observed, &[]);
+                    let plan = plan::plan(&seen.desired, &seen.observed, &Lessons::default());
                     plans.push(ServicePlan::new(&manifest, &seen.observed, plan));
                 }
                 Err(error) => {

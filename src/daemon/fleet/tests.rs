@@ -19,6 +19,7 @@ use crate::{
     aws::Clients,
     daemon::samples::{manifest, set},
     metrics::Metrics,
+    normal::Form,
     status::{Phase, ServiceStatus},
 };
 
@@ -36,7 +37,14 @@ impl HttpConnector for Wire {
         let input: serde_json::Value =
             serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
         let cluster = input["cluster"].as_str().unwrap();
-        *self.calls().entry(cluster.to_owned()).or_default() += 1;
+        if request
+            .headers()
+            .get("x-amz-target")
+            .unwrap()
+            .ends_with("DescribeServices")
+        {
+            *self.calls().entry(cluster.to_owned()).or_default() += 1;
+        }
         match cluster {
             "panics" => panic!("on purpose"),
             "hangs" => {
@@ -93,7 +101,10 @@ impl World {
         let metrics = Metrics::new().unwrap();
         let reporter = Reporter::new(Arc::clone(&board), metrics.clone());
         let pace = Pace {
-            owner: "test".to_owned(),
+            settings: Settings {
+                owner: "test".to_owned(),
+                form: Form::current(),
+            },
             resync: Duration::from_secs(30),
         };
         let aws = Aws::new(wire.clients(), metrics);
