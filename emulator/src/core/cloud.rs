@@ -104,6 +104,7 @@ impl Cloud {
                 Timer::Task(arn) => self.step_task(&arn, now),
                 Timer::Target(group, target) => self.step_target(&group, target, now),
                 Timer::Service(arn) => self.step_service(&arn, now),
+                Timer::Definition(arn) => self.step_definition(&arn, now),
             }
         }
         std::mem::take(&mut self.effects)

@@ -89,6 +89,8 @@ pub(crate) enum Timer {
     Target(String, Target),
     /// A look at a service, by ARN.
     Service(String),
+    /// A look at a deleted task definition, by ARN.
+    Definition(String),
 }
 
 /// What is due, in order; the same thing at the same time only once.

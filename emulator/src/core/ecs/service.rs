@@ -177,6 +177,7 @@ pub(super) enum DeploymentStatus {
     StopRequested,
     Stopped,
     Successful,
+    RollbackRequested,
     RollbackInProgress,
     RollbackSuccessful,
     RollbackFailed,
@@ -188,9 +189,11 @@ impl DeploymentStatus {
             Self::Stopped | Self::Successful | Self::RollbackSuccessful | Self::RollbackFailed => {
                 true
             }
-            Self::Pending | Self::InProgress | Self::StopRequested | Self::RollbackInProgress => {
-                false
-            }
+            Self::Pending
+            | Self::InProgress
+            | Self::StopRequested
+            | Self::RollbackRequested
+            | Self::RollbackInProgress => false,
         }
     }
 }
@@ -262,6 +265,12 @@ impl Service {
     /// The record of what runs now, if it is not over.
     pub(super) fn running(&mut self) -> Option<&mut ServiceDeployment> {
         self.history.front_mut().filter(|d| !d.status.is_over())
+    }
+
+    /// A rollback was asked for and has not begun.
+    pub(super) fn is_asked_back(&self) -> bool {
+        let status = self.history.front().map(|record| record.status);
+        status == Some(DeploymentStatus::RollbackRequested)
     }
 
     /// Says something, a millisecond after what was said before.
