@@ -138,7 +138,14 @@ impl Cloud {
 /// Whether an operation changes state; for the journal.
 #[must_use]
 pub fn is_write(_service: Service, operation: &str) -> bool {
-    !["Describe", "List", "Get", "BatchGet", "Filter"]
-        .iter()
-        .any(|verb| operation.starts_with(verb))
+    ![
+        "Describe",
+        "List",
+        "Get",
+        "BatchGet",
+        "BatchCheck",
+        "Filter",
+    ]
+    .iter()
+    .any(|verb| operation.starts_with(verb))
 }

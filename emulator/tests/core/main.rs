@@ -12,6 +12,7 @@ mod definitions;
 mod endings;
 mod failures;
 mod furniture;
+mod log_streams;
 mod logs;
 mod network;
 mod nonsense;

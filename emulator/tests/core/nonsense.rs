@@ -100,6 +100,11 @@ fn nonsense_is_refused_and_changes_nothing() {
             Service::Logs,
             &[
                 "CreateLogGroup",
+                "DeleteLogGroup",
+                "CreateLogStream",
+                "DeleteLogStream",
+                "PutLogEvents",
+                "UntagResource",
                 "DescribeLogGroups",
                 "PutRetentionPolicy",
                 "DeleteRetentionPolicy",
@@ -112,6 +117,8 @@ fn nonsense_is_refused_and_changes_nothing() {
             &[
                 "logGroupName",
                 "logStreamName",
+                "logEvents",
+                "tagKeys",
                 "retentionInDays",
                 "resourceArn",
                 "tags",

@@ -8,7 +8,7 @@ use super::definitions::{CODE, Definition, State};
 use crate::core::{
     ApiError, Cloud, Reply,
     input::Input,
-    page::{Paging, with_token},
+    page::{Paging, flipped, with_token},
 };
 
 const PAGING: Paging = Paging {
@@ -66,12 +66,4 @@ impl Cloud {
         let (page, next) = PAGING.cut(&input, wanted.map(|(name, _)| (name.clone(), name)))?;
         Ok(with_token(json!({ "families": page }), next))
     }
-}
-
-/// A text that sorts the other way round.
-fn flipped(text: &str) -> String {
-    text.bytes()
-        .map(|byte| char::from(0x7f - (byte & 0x7f)))
-        .chain(['\u{7f}'])
-        .collect()
 }
