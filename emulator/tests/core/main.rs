@@ -16,6 +16,7 @@ mod log_streams;
 mod logs;
 mod network;
 mod nonsense;
+mod registry;
 mod rollouts;
 mod run_task;
 mod stop_deployment;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::task::Task;
-use crate::core::{Cloud, ContainerLaunch, LocalImage, LogTarget, Port, TaskLaunch};
+use crate::core::{Cloud, ContainerLaunch, LocalImage, LogTarget, Port, TaskLaunch, ecr::Found};
 
 /// Why a task cannot start, in ECS's words.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,16 +87,20 @@ impl Cloud {
         let found = reference
             .strip_prefix(&self.registry())
             .and_then(|path| path.strip_prefix('/'))
-            .and_then(|path| {
+            .map_or(Found::Missing, |path| {
                 let (repository, tag, digest) = split(path);
                 let tag = tag.or(Some("latest"));
                 self.ecr.find(repository, tag, pinned.or(digest))
             });
-        found.ok_or_else(|| {
-            StartError::Pull(format!(
+        match found {
+            Found::Runnable(digest, image) => Ok((digest, image)),
+            Found::Foreign => Err(StartError::Pull(
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'".to_owned(),
+            )),
+            Found::Missing => Err(StartError::Pull(format!(
                 "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {reference}: {reference}: not found"
-            ))
-        })
+            ))),
+        }
     }
 
     /// The definition's environment, with the secrets' values in it.
