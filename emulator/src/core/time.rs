@@ -94,7 +94,7 @@ pub(crate) enum Timer {
 }
 
 /// What is due, in order; the same thing at the same time only once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Timers(BTreeSet<(Timestamp, Timer)>);
 
 impl Timers {

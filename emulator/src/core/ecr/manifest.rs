@@ -14,7 +14,7 @@ const LAYERED: [&str; 2] = [
 ];
 
 /// A manifest that is well formed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Manifest {
     pub(super) media_type: String,
     pub(super) content: Content,

@@ -29,12 +29,12 @@ const PAGING: Paging = Paging {
 };
 
 /// The registry's repositories by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ecr {
     repositories: BTreeMap<String, Repository>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Repository {
     created: Timestamp,
     immutable: bool,
@@ -48,7 +48,7 @@ struct Repository {
     layers: Layers,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Image {
     manifest: String,
     media_type: String,
@@ -67,7 +67,7 @@ enum Content {
 }
 
 /// What a reference to an image leads to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Found {
     /// Its digest and itself.
     Runnable(String, LocalImage),

@@ -24,7 +24,7 @@ const PAGING: Paging = Paging {
     max: 100,
 };
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Cluster {
     pub(super) arn: String,
     pub(super) tags: Tags,

@@ -23,7 +23,7 @@ const REVISIONS: usize = 10_000;
 const DEFINITION_BYTES: usize = 64 * 1024;
 
 /// The revisions of one family, by number.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Family {
     pub(super) revisions: BTreeMap<u64, Definition>,
     /// The highest number given out, even if that revision has been deleted since.
@@ -50,7 +50,7 @@ impl State {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Definition {
     pub(super) arn: String,
     pub(super) state: State,

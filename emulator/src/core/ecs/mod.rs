@@ -45,7 +45,7 @@ use task::Task;
 const CODE: &str = "InvalidParameterException";
 
 /// Everything of the account.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ecs {
     /// By name.
     clusters: BTreeMap<String, Cluster>,

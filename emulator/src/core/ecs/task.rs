@@ -11,7 +11,7 @@ use super::{
 };
 use crate::core::{Cloud, elb::Target, time::seconds};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Task {
     pub(super) arn: String,
     pub(super) id: String,
@@ -146,7 +146,7 @@ pub(super) enum Launch {
     Started,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Container {
     pub(super) name: String,
     pub(super) arn: String,

@@ -17,14 +17,14 @@ const STREAMS: usize = 2_000;
 pub(super) const OVERHEAD: usize = 26;
 
 /// All log groups by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Logs {
     pub(super) groups: BTreeMap<String, Group>,
     bytes: usize,
     sequence: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Group {
     pub(super) created: Timestamp,
     pub(super) retention_days: Option<i64>,
@@ -32,7 +32,7 @@ pub(super) struct Group {
     pub(super) streams: BTreeMap<String, Stream>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Stream {
     pub(super) created: Timestamp,
     pub(super) ingested: Option<Timestamp>,
@@ -41,7 +41,7 @@ pub(super) struct Stream {
     pub(super) bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LogEvent {
     /// Rises over all streams.
     pub(super) sequence: u64,
