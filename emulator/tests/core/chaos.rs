@@ -91,19 +91,26 @@ fn a_service_comes_to_rest_after_any_disturbance() {
         assert_eq!(world.served(), 2, "seed {seed}");
         assert_eq!(world.target_states(), ["healthy", "healthy"], "seed {seed}");
         world.effects.clear();
-        let before = world.service();
+        let before = quiet(&mut world);
         world.pass(if seed == 0 {
             DAY
         } else {
             Duration::from_secs(3600)
         });
-        assert_eq!(world.service(), before, "seed {seed}: not at rest");
+        assert_eq!(quiet(&mut world), before, "seed {seed}: not at rest");
         let quiet = world
             .effects
             .iter()
             .all(|(_, effect)| matches!(effect, Effect::Probe(_)));
         assert!(quiet, "seed {seed}: not at rest");
     }
+}
+
+/// The service without its events: it repeats that it is steady.
+fn quiet(world: &mut World) -> Value {
+    let mut service = world.service();
+    service["events"] = Value::Null;
+    service
 }
 
 fn address(task: &Value) -> String {

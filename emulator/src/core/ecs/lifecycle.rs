@@ -115,9 +115,12 @@ impl Cloud {
             && !task.is_leaving()
         {
             let message = format!(") was unable to place a task. Reason: {reason}.");
-            if service.placement.as_ref() != Some(&message) {
+            let said = service.placement.as_ref();
+            let is_new = said
+                .is_none_or(|(text, at)| *text != message || pace.after(*at, time::REPEAT) <= now);
+            if is_new {
                 service.say(&mut self.ids, now, &message);
-                service.placement = Some(message);
+                service.placement = Some((message, now));
             }
             if service.back_off.note(task.created, now, pace) {
                 let message = ") is unable to consistently start tasks successfully.";

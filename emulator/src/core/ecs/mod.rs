@@ -4,9 +4,11 @@
 //! through its [`lifecycle`]. Reads take `&self`: a describe cannot change state.
 
 mod addresses;
+mod attributes;
 mod breaker;
 mod carry_out;
 mod clusters;
+mod container_parts;
 mod containers;
 mod create_task;
 mod definition_ends;
@@ -27,6 +29,7 @@ mod tags;
 mod task;
 mod task_calls;
 mod task_health;
+mod task_size;
 
 use std::collections::BTreeMap;
 

@@ -43,10 +43,10 @@ pub(super) struct Service {
     /// The `clientToken` and the request, without its tags, that made it.
     pub(super) request: (Option<String>, Value),
     pub(super) back_off: BackOff,
-    /// The steady state has been announced and nothing has happened since.
-    pub(super) steady: bool,
-    /// The placement failure announced last; it is not repeated until something changes.
-    pub(super) placement: Option<String>,
+    /// When the steady state was announced, if nothing has happened since.
+    pub(super) steady: Option<Timestamp>,
+    /// The placement failure announced last and when; it is not soon repeated.
+    pub(super) placement: Option<(String, Timestamp)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -352,7 +352,7 @@ impl Service {
         self.deployments.insert(0, deployment);
         self.back_off = BackOff::default();
         self.placement = None;
-        self.steady = false;
+        self.steady = None;
     }
 }
 

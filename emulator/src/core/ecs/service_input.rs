@@ -201,6 +201,37 @@ pub(super) fn desired_count(input: &Input<'_>) -> Result<Option<u32>, ApiError> 
     Ok(count.and_then(|count| u32::try_from(count).ok()))
 }
 
+/// A launch type and a strategy say the same thing twice.
+pub(super) fn check_launch(input: &Input<'_>) -> Result<(), ApiError> {
+    let strategy = input.list("capacityProviderStrategy")?.unwrap_or_default();
+    if !strategy.is_empty() && input.text("launchType")?.is_some() {
+        return Err(invalid(
+            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
+        ));
+    }
+    Ok(())
+}
+
+/// `schedulingStrategy`.
+pub(super) fn scheduling<'a>(input: &Input<'a>) -> Result<Option<&'a str>, ApiError> {
+    match input.text("schedulingStrategy")? {
+        Some(word) if !["REPLICA", "DAEMON"].contains(&word) => Err(invalid(
+            "Scheduling strategy should be one of [REPLICA,DAEMON]",
+        )),
+        word => Ok(word),
+    }
+}
+
+/// Fargate has no daemons.
+pub(super) fn check_scheduling(input: &Input<'_>) -> Result<(), ApiError> {
+    if scheduling(input)? == Some("DAEMON") {
+        return Err(invalid(
+            "The daemon scheduling strategy is not supported for the Fargate launch type.",
+        ));
+    }
+    Ok(())
+}
+
 /// Refuses what would need another scheduler.
 pub(super) fn check_controller(input: &Input<'_>) -> Result<(), ApiError> {
     if let Some(controller) = input.object("deploymentController", &["type"])?

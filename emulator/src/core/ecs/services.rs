@@ -55,6 +55,7 @@ impl Cloud {
         members.extend(UNSUPPORTED);
         let input = Input::new(&call.input, CODE, &members)?;
         let cluster = self.cluster_of(&input)?;
+        read::check_launch(&input)?;
         input.refuse(&UNSUPPORTED)?;
         input.refuse(&["role"])?;
         let name = input.need("serviceName")?;
@@ -108,14 +109,7 @@ impl Cloud {
         if self.ecs.services.len() >= SERVICES {
             return Err(limit("The maximum number of services has been reached."));
         }
-        match input.word("schedulingStrategy", &["REPLICA", "DAEMON"])? {
-            Some("REPLICA") | None => {}
-            Some(_) => {
-                return Err(invalid(
-                    "The daemon scheduling strategy is not supported for the Fargate launch type.",
-                ));
-            }
-        }
+        read::check_scheduling(input)?;
         read::check_controller(input)?;
         if input.word("launchType", &["EC2", "FARGATE", "EXTERNAL"])? != Some("FARGATE") {
             return Err(invalid(
@@ -160,7 +154,7 @@ impl Cloud {
                 request(&call.input),
             ),
             back_off: BackOff::default(),
-            steady: false,
+            steady: None,
             placement: None,
         };
         service.begin(&mut self.ids, shape, now, self.pace);
@@ -222,7 +216,7 @@ impl Cloud {
                 && desired != service.desired
             {
                 service.desired = desired;
-                service.steady = false;
+                service.steady = None;
             }
             if force || shape != current {
                 service.begin(&mut self.ids, shape, now, self.pace);
