@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::{
+    deployment::{DeploymentStatus, Rollout},
     scheduler::{Member, Phase, Side, Situation, decide},
-    service::{DeploymentStatus, Life, Rollout, Service},
+    service::{Life, Service},
     task::{Status, Task},
 };
 use crate::core::{
@@ -218,7 +219,7 @@ impl Cloud {
 
     fn say_steady(&mut self, service: &mut Service, now: Timestamp) {
         service.steady = Some(now);
-        service.placement = None;
+        service.complaints.clear();
         service.say(&mut self.ids, now, ") has reached a steady state.");
         let again = self.pace.after(now, time::REPEAT);
         self.wake_service(&service.arn, again);

@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    CODE, missing,
-    service::{Balancer, Deployment, DeploymentStatus, Life, Rollout, Service},
+    CODE,
+    deployment::{Deployment, DeploymentStatus, Rollout},
+    missing,
+    service::{Balancer, Life, Service},
     service_input::scheduling,
     tags,
     task::Task,

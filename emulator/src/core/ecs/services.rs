@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{
     CODE,
     clusters::check_name,
-    service::{BackOff, Life, Service, ServiceSettings, Shape},
+    deployment::BackOff,
+    service::{Life, Service, ServiceSettings, Shape},
     service_input::{self as read, UNSUPPORTED},
     tags,
 };
@@ -155,7 +156,7 @@ impl Cloud {
             ),
             back_off: BackOff::default(),
             steady: None,
-            placement: None,
+            complaints: Vec::new(),
         };
         service.begin(&mut self.ids, shape, now, self.pace);
         if let Some(primary) = service.deployments.first_mut() {
