@@ -249,6 +249,16 @@ fn lists_are_paged() {
         json!({ "cluster": "main", "maxResults": 101 }),
     );
     assert_eq!(bad.1, "Max results can not be greater than 100");
+    for operation in [
+        "ListClusters",
+        "ListTaskDefinitions",
+        "ListTaskDefinitionFamilies",
+    ] {
+        for limit in [0, 101] {
+            let bad = world.ecs_error(operation, json!({ "maxResults": limit }));
+            assert_eq!(bad.0, "InvalidParameterException", "{operation}");
+        }
+    }
     let bad = world.ecs_error(
         "ListServices",
         json!({ "cluster": "main", "nextToken": "nonsense" }),

@@ -40,7 +40,7 @@ impl Cloud {
                 ],
             }],
             "attributes": [{ "name": "ecs.cpu-architecture", "value": "x86_64" }],
-            "availabilityZone": format!("{}a", self.ids.region),
+            "availabilityZone": format!("{}{}", self.ids.region, zone(task)),
             "clusterArn": self.cluster_arn(&task.cluster),
             "containers": containers,
             "cpu": task.size.0,
@@ -73,6 +73,17 @@ impl Cloud {
         }
         view
     }
+}
+
+/// Subnets of one configuration lie in zones of their own, in their order.
+fn zone(task: &Task) -> char {
+    let subnets = task.network.pointer("/awsvpcConfiguration/subnets");
+    let subnets = subnets.and_then(Value::as_array).into_iter().flatten();
+    let zones = ['a', 'b', 'c', 'd', 'e', 'f'].into_iter().cycle();
+    subnets
+        .zip(zones)
+        .find(|(subnet, _)| **subnet == *task.subnet)
+        .map_or('a', |(_, zone)| zone)
 }
 
 /// Each container, with what was said in place of the definition's words for it.
