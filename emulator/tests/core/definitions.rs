@@ -157,6 +157,12 @@ fn what_fargate_cannot_do_is_refused() {
         ("startTimeout", json!(1)),
         ("stopTimeout", json!(0)),
         ("privileged", json!(true)),
+        ("memory", json!(3)),
+        (
+            "ulimits",
+            json!([{ "name": "nofile", "softLimit": 2, "hardLimit": 1 }]),
+        ),
+        ("dockerLabels", json!({ "a": 1 })),
         ("disableNetworking", json!(true)),
         ("dnsSearchDomains", json!(["a"])),
     ] {

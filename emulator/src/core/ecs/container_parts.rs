@@ -117,6 +117,27 @@ pub(super) fn log_configuration(
     Ok(container.value("logConfiguration").cloned())
 }
 
+/// What a local process does not obey: it is accepted as far as it is well formed, and returned.
+pub(super) fn check_without_effect(container: &Input<'_>) -> Result<(), ApiError> {
+    for key in ["memory", "memoryReservation"] {
+        container.int_in(key, 4, 249_856)?;
+    }
+    container.text("user")?;
+    container.flag("readonlyRootFilesystem")?;
+    for limit in container.objects("ulimits", &["name", "softLimit", "hardLimit"])? {
+        limit.need("name")?;
+        let (soft, hard) = (limit.int("softLimit")?, limit.int("hardLimit")?);
+        if soft.is_none() || hard.is_none() || soft > hard {
+            return Err(limit.error("A ulimit has a softLimit and a hardLimit no lower than it."));
+        }
+    }
+    match container.value("dockerLabels") {
+        None => Ok(()),
+        Some(Value::Object(labels)) if labels.values().all(Value::is_string) => Ok(()),
+        Some(_) => Err(container.error("dockerLabels must be a map of strings.")),
+    }
+}
+
 /// What Fargate has of `linuxParameters`; it is accepted and has no effect. Source:
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html>
 pub(super) fn check_linux_parameters(container: &Input<'_>) -> Result<(), ApiError> {

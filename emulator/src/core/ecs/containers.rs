@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     attributes::required_attributes,
-    container_parts::{check_linux_parameters, log_configuration, pairs, port_mappings},
+    container_parts::{
+        check_linux_parameters, check_without_effect, log_configuration, pairs, port_mappings,
+    },
     task_size::size,
 };
 use crate::core::{ApiError, error::client, input::Input};
@@ -220,6 +222,7 @@ fn normalized_container(
     }
     container.word("versionConsistency", &["enabled", "disabled"])?;
     check_linux_parameters(container)?;
+    check_without_effect(container)?;
     let mut view = Map::new();
     view.insert("name".to_owned(), Value::from(name));
     view.insert("image".to_owned(), Value::from(image));
