@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{actor::Actor, http::Web};
 use crate::{
-    balancer::{Balancer, Bound, IDLE},
+    balancer::{Balancer, Bound},
     clock::Clock,
     core::{Cloud, Settings},
     driver::Driver,
@@ -121,7 +121,7 @@ pub async fn start(config: Config) -> Result<Emulator, StartError> {
     let driver = Driver::start(&config.state, &config.blobs, clock, events)
         .await
         .map_err(unusable)?;
-    let balancer = Balancer::start(bound, driver.addresses(), clock, IDLE).map_err(unusable)?;
+    let balancer = Balancer::start(bound, driver.addresses(), clock).map_err(unusable)?;
     let balancer = Arc::new(balancer);
     let aws = socket.local_addr().map_err(unusable)?;
     let web = Arc::new(Web::new(aws, calls, clock, Arc::clone(&balancer)));
