@@ -89,10 +89,12 @@ pub(crate) enum Timer {
     Target(String, Target),
     /// A look at a service, by ARN.
     Service(String),
+    /// A look at a deleted task definition, by ARN.
+    Definition(String),
 }
 
 /// What is due, in order; the same thing at the same time only once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Timers(BTreeSet<(Timestamp, Timer)>);
 
 impl Timers {

@@ -70,12 +70,12 @@ impl Cloud {
                 continue;
             };
             let group = self.ill_target(task).map(|(group, _, _)| group);
-            let (id, deployment) = (task.id.clone(), task.deployment.clone());
+            let (id, deployment) = (task.id.clone(), task.deployment().map(str::to_owned));
             let reason = format!(
                 "Task failed ELB health checks in (target-group {})",
                 group.unwrap_or_default()
             );
-            service.count_failure(&deployment);
+            service.count_failure(deployment.as_deref().unwrap_or_default());
             service.steady = false;
             let message = format!(") has stopped 1 running tasks: {}.", tasks_text(&[id]));
             service.say(&mut self.ids, now, &message);

@@ -53,6 +53,10 @@ impl Cloud {
     }
 
     fn attach(&mut self, task: &mut Task, now: Timestamp) {
+        if let Some(reason) = network_error(task) {
+            self.failed_to_start(task, reason, now);
+            return;
+        }
         task.status = Status::Pending;
         task.attached = Some(now);
         task.pull_started = Some(now);
@@ -83,8 +87,9 @@ impl Cloud {
                 for container in &mut task.containers {
                     container.digest = digests.get(&container.name).cloned();
                 }
-                let service = self.ecs.services.get_mut(&task.service);
-                if let Some(revision) = service.and_then(|s| s.revision_mut(&task.deployment)) {
+                let service = self.ecs.owner_mut(task);
+                let deployment = task.deployment().unwrap_or_default();
+                if let Some(revision) = service.and_then(|s| s.revision_mut(deployment)) {
                     revision.digests = digests;
                 }
                 task.launch = Launch::Asked;
@@ -98,15 +103,15 @@ impl Cloud {
 
     /// What follows for the service from a task that runs.
     fn note_running(&mut self, task: &Task, now: Timestamp) {
-        if let Some(service) = self.ecs.services.get_mut(&task.service) {
+        if let Some(service) = self.ecs.owner_mut(task) {
             service.back_off = super::service::BackOff::default();
         }
-        self.wake_service(&task.service, now);
+        self.wake_owner(task, now);
     }
 
     fn failed_to_start(&mut self, task: &mut Task, reason: String, now: Timestamp) {
         let pace = self.pace;
-        if let Some(service) = self.ecs.services.get_mut(&task.service)
+        if let Some(service) = self.ecs.owner_mut(task)
             && !task.is_leaving()
         {
             let message = format!(") was unable to place a task. Reason: {reason}.");
@@ -118,7 +123,7 @@ impl Cloud {
                 let message = ") is unable to consistently start tasks successfully.";
                 service.say(&mut self.ids, now, message);
             }
-            service.count_failure(&task.deployment);
+            service.count_failure(task.deployment().unwrap_or_default());
             service.break_circuit(&mut self.ids, now, pace);
         }
         task.stop.get_or_insert(Stop {
@@ -139,14 +144,14 @@ impl Cloud {
         let at = self.pace.after(now, time::DEPROVISION);
         self.schedule(task, at);
         let look = self.pace.after(now, time::SCHEDULE);
-        self.wake_service(&task.service, look);
+        self.wake_owner(task, look);
     }
 
     fn stopped(&mut self, task: &mut Task, now: Timestamp) {
         task.status = Status::Stopped;
         task.stopped = Some(now);
         self.ecs.addresses.give_back(task.address);
-        self.wake_service(&task.service, now);
+        self.wake_owner(task, now);
         self.schedule(task, later(now, time::KEEP_STOPPED));
         self.forget_oldest_stopped();
     }
@@ -197,7 +202,7 @@ impl Cloud {
                 port: balancer.port,
             };
             self.register_target(&balancer.group, target, now);
-            if let Some(service) = self.ecs.services.get_mut(&task.service) {
+            if let Some(service) = self.ecs.owner_mut(task) {
                 let message = format!(
                     ") registered 1 targets in (target-group {})",
                     balancer.group
@@ -259,9 +264,9 @@ impl Cloud {
         task.stopping = Some(now);
         task.due = None;
         if !task.was_healthy
-            && let Some(service) = self.ecs.services.get_mut(&task.service)
+            && let Some(service) = self.ecs.owner_mut(task)
         {
-            service.count_failure(&task.deployment);
+            service.count_failure(task.deployment().unwrap_or_default());
             service.break_circuit(&mut self.ids, now, self.pace);
         }
         self.deregister(task, now);
@@ -269,7 +274,7 @@ impl Cloud {
             self.terminate(task);
         }
         let look = self.pace.after(now, time::SCHEDULE);
-        self.wake_service(&task.service, look);
+        self.wake_owner(task, look);
     }
 
     /// Tells a task to stop: out of rotation first, then drained, then stopped.
@@ -301,7 +306,7 @@ impl Cloud {
                 (Launch::Asked | Launch::Started, _) => {}
             }
             let look = self.pace.after(now, time::SCHEDULE);
-            self.wake_service(&task.service, look);
+            self.wake_owner(&task, look);
         }
         self.ecs.tasks.insert(arn.to_owned(), task);
     }
@@ -311,7 +316,7 @@ impl Cloud {
             let left = matches!(self.elb.state(group, *target), None | Some(State::Draining));
             self.deregister_target(group, *target, now);
             // The scheduler holds its service itself, and says this for all the tasks of one step together.
-            if !left && let Some(service) = self.ecs.services.get_mut(&task.service) {
+            if !left && let Some(service) = self.ecs.owner_mut(task) {
                 service.say_draining(&mut self.ids, group, 1, now);
             }
         }
@@ -359,9 +364,36 @@ impl Cloud {
             .tasks
             .values()
             .find(|task| task.address == target.address && task.status != Status::Stopped)
-            .map(|task| task.service.clone());
+            .and_then(|task| task.service().map(str::to_owned));
         if let Some(service) = owner {
             self.wake_service(&service, now);
         }
     }
+}
+
+/// Why a task gets no network interface. There is no EC2 here that could tell which ids exist; what is called
+/// `sg-deleted…` or `subnet-deleted…` does not. Source of the first words:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
+fn network_error(task: &Task) -> Option<String> {
+    let network = task.network.get("awsvpcConfiguration")?;
+    let mut groups = network.get("securityGroups")?.as_array()?.iter();
+    let code = if task.subnet.starts_with("subnet-deleted") {
+        "InvalidSubnetID.NotFound"
+    } else if groups.any(|group| {
+        group
+            .as_str()
+            .is_some_and(|id| id.starts_with("sg-deleted"))
+    }) {
+        "InvalidGroup.NotFound"
+    } else {
+        return None;
+    };
+    let public = match network.get("assignPublicIp")?.as_str()? {
+        "ENABLED" => " with public IP assignment enabled",
+        _ => "",
+    };
+    Some(format!(
+        "Unexpected EC2 error while attempting to Create Network Interface{public} in subnet '{}': {code}",
+        task.subnet
+    ))
 }

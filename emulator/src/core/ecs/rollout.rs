@@ -51,6 +51,7 @@ impl Cloud {
 
     /// The record follows what was asked of it a moment ago.
     fn advance_history(&mut self, service: &mut Service, now: Timestamp) {
+        let mut roll_back = false;
         for record in &mut service.history {
             if record.due.is_none_or(|due| due > now) {
                 if let Some(due) = record.due {
@@ -69,6 +70,7 @@ impl Cloud {
                     record.stopped = Some(now);
                     record.finish(DeploymentStatus::Stopped, now);
                 }
+                DeploymentStatus::RollbackRequested => roll_back = true,
                 DeploymentStatus::InProgress
                 | DeploymentStatus::Stopped
                 | DeploymentStatus::Successful
@@ -76,6 +78,9 @@ impl Cloud {
                 | DeploymentStatus::RollbackSuccessful
                 | DeploymentStatus::RollbackFailed => {}
             }
+        }
+        if roll_back {
+            service.roll_back_as_asked(&mut self.ids, now);
         }
     }
 
@@ -93,7 +98,7 @@ impl Cloud {
                 side: service
                     .deployments
                     .iter()
-                    .position(|d| d.id == task.deployment)?,
+                    .position(|d| task.deployment() == Some(&d.id))?,
                 phase: self.phase(service, task, now)?,
             })
         });
@@ -123,8 +128,9 @@ impl Cloud {
             let newest_completed = deployment.rollout == Rollout::Completed
                 && !std::mem::replace(&mut completed_kept, true);
             let has_tasks = || {
-                ecs.tasks_of(&service.arn)
-                    .any(|task| task.deployment == deployment.id && task.status != Status::Stopped)
+                ecs.tasks_of(&service.arn).any(|task| {
+                    task.deployment() == Some(&deployment.id) && task.status != Status::Stopped
+                })
             };
             first || newest_completed || has_tasks()
         });
@@ -139,7 +145,12 @@ impl Cloud {
         let phases: Vec<(bool, Phase)> = self
             .ecs
             .tasks_of(&service.arn)
-            .filter_map(|task| Some((task.deployment == id, self.phase(service, task, now)?)))
+            .filter_map(|task| {
+                Some((
+                    task.deployment() == Some(&id),
+                    self.phase(service, task, now)?,
+                ))
+            })
             .collect();
         let healthy = phases
             .iter()
@@ -154,12 +165,13 @@ impl Cloud {
         let old_leaving = self
             .ecs
             .tasks_of(&service.arn)
-            .any(|task| task.deployment != id && task.status != Status::Stopped);
+            .any(|task| task.deployment() != Some(&id) && task.status != Status::Stopped);
         let there = usize::try_from(service.desired).is_ok_and(|desired| healthy == desired)
             && !others
             && !unsettled;
         match rollout {
             Rollout::Failed => {}
+            Rollout::InProgress if service.is_asked_back() => {}
             Rollout::InProgress if there && !old_leaving => {
                 let earliest = self.pace.after(begun, time::SHORTEST_DEPLOYMENT);
                 if now < earliest {

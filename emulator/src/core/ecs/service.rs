@@ -20,7 +20,7 @@ const EVENTS: usize = 100;
 /// Kept of the past, per service; AWS keeps 90 days.
 const HISTORY: usize = 200;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Service {
     pub(super) arn: String,
     pub(super) name: String,
@@ -108,7 +108,7 @@ pub(super) struct Balancer {
     pub(super) port: u16,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Deployment {
     /// Nineteen digits; `ecs-svc/` goes before them.
     pub(super) id: String,
@@ -137,7 +137,7 @@ pub(super) enum Rollout {
 }
 
 /// The record of one deployment, from its request to its outcome.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ServiceDeployment {
     pub(super) arn: String,
     /// The digits of the deployment and of its revision.
@@ -161,7 +161,7 @@ pub(super) struct ServiceDeployment {
     pub(super) due: Option<Timestamp>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Rollback {
     pub(super) reason: String,
     pub(super) started: Timestamp,
@@ -177,6 +177,7 @@ pub(super) enum DeploymentStatus {
     StopRequested,
     Stopped,
     Successful,
+    RollbackRequested,
     RollbackInProgress,
     RollbackSuccessful,
     RollbackFailed,
@@ -188,14 +189,16 @@ impl DeploymentStatus {
             Self::Stopped | Self::Successful | Self::RollbackSuccessful | Self::RollbackFailed => {
                 true
             }
-            Self::Pending | Self::InProgress | Self::StopRequested | Self::RollbackInProgress => {
-                false
-            }
+            Self::Pending
+            | Self::InProgress
+            | Self::StopRequested
+            | Self::RollbackRequested
+            | Self::RollbackInProgress => false,
         }
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Revision {
     /// The same digits as its deployment's.
     pub(super) id: String,
@@ -207,7 +210,7 @@ pub(super) struct Revision {
     pub(super) digests: BTreeMap<String, String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ServiceEvent {
     pub(super) id: String,
     pub(super) at: Timestamp,
@@ -215,7 +218,7 @@ pub(super) struct ServiceEvent {
 }
 
 /// The waits after launches that fail in a row.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct BackOff {
     failures: usize,
     /// Failures of tasks that are older than this belong to a launch that was counted.
@@ -262,6 +265,12 @@ impl Service {
     /// The record of what runs now, if it is not over.
     pub(super) fn running(&mut self) -> Option<&mut ServiceDeployment> {
         self.history.front_mut().filter(|d| !d.status.is_over())
+    }
+
+    /// A rollback was asked for and has not begun.
+    pub(super) fn is_asked_back(&self) -> bool {
+        let status = self.history.front().map(|record| record.status);
+        status == Some(DeploymentStatus::RollbackRequested)
     }
 
     /// Says something, a millisecond after what was said before.

@@ -157,6 +157,7 @@ fn add_optional(service: &Service, with_tags: bool, map: &mut Map<String, Value>
             record.status,
             DeploymentStatus::InProgress
                 | DeploymentStatus::StopRequested
+                | DeploymentStatus::RollbackRequested
                 | DeploymentStatus::RollbackInProgress
         )
     });
@@ -176,7 +177,7 @@ fn deployment_view(deployment: &Deployment, primary: bool, tasks: &[&Task]) -> V
     let own = || {
         tasks
             .iter()
-            .filter(|task| task.deployment == deployment.id && task.stopped.is_none())
+            .filter(|task| task.deployment() == Some(&deployment.id) && task.stopped.is_none())
     };
     let leaving = own().next().is_some() && own().all(|task| task.is_leaving());
     let status = match (primary, leaving) {
@@ -210,7 +211,11 @@ fn deployment_view(deployment: &Deployment, primary: bool, tasks: &[&Task]) -> V
 
 /// Running and pending tasks of a deployment.
 pub(super) fn counts(tasks: &[&Task], deployment: &str) -> (usize, usize) {
-    let own = || tasks.iter().filter(|task| task.deployment == deployment);
+    let own = || {
+        tasks
+            .iter()
+            .filter(|task| task.deployment() == Some(deployment))
+    };
     (
         own().filter(|task| task.is_running()).count(),
         own().filter(|task| task.is_pending()).count(),

@@ -21,6 +21,8 @@ use crate::core::{
 
 /// Source: <https://docs.aws.amazon.com/general/latest/gr/ecs-service.html>
 const SERVICES: usize = 5_000;
+pub(super) const NO_NETWORK: &str =
+    "Network Configuration must be provided when networkMode 'awsvpc' is specified.";
 const NOT_IDEMPOTENT: &str = "Creation of service was not idempotent.";
 
 impl Cloud {
@@ -76,10 +78,8 @@ impl Cloud {
         input: &Input<'_>,
         request: &Value,
     ) -> Result<Option<Reply>, ApiError> {
+        check_token(input, 36)?;
         let token = input.text("clientToken")?;
-        if token.is_some_and(|token| token.len() > 36) {
-            return Err(invalid("clientToken cannot be longer than 36 characters."));
-        }
         match self.ecs.services.get(arn) {
             Some(known) if known.life == Life::Draining => {
                 Err(invalid("Unable to Start a service that is still Draining."))
@@ -136,9 +136,7 @@ impl Cloud {
         let shape = Shape {
             definition,
             platform: platform(input)?.unwrap_or("LATEST").to_owned(),
-            network: read::network(input)?.ok_or_else(|| {
-                invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
-            })?,
+            network: read::network(input)?.ok_or_else(|| invalid(NO_NETWORK))?,
             balancers: read::balancers(input)?.unwrap_or_default(),
         };
         self.check_shape(&shape)?;
@@ -334,7 +332,19 @@ fn request(input: &Value) -> Value {
     request
 }
 
-fn platform<'a>(input: &Input<'a>) -> Result<Option<&'a str>, ApiError> {
+/// A `clientToken`: visible ASCII. Source:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
+pub(super) fn check_token(input: &Input<'_>, longest: usize) -> Result<(), ApiError> {
+    let token = input.text("clientToken")?.unwrap_or_default();
+    if token.len() > longest || !token.bytes().all(|byte| (33..=126).contains(&byte)) {
+        return Err(invalid(format!(
+            "clientToken can have up to {longest} characters in the range of 33-126."
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn platform<'a>(input: &Input<'a>) -> Result<Option<&'a str>, ApiError> {
     let platform = input.text("platformVersion")?;
     if platform.is_some_and(|platform| !["LATEST", "1.4.0"].contains(&platform)) {
         return Err(fault(

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::core::{Cloud, elb::Target, time::seconds};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Task {
     pub(super) arn: String,
     pub(super) id: String,
@@ -19,17 +19,19 @@ pub(super) struct Task {
     pub(super) sequence: u64,
     /// The cluster's name.
     pub(super) cluster: String,
-    /// The service's ARN.
-    pub(super) service: String,
-    /// The service's name.
-    pub(super) service_name: String,
-    /// The digits of the deployment.
-    pub(super) deployment: String,
+    pub(super) origin: Origin,
     /// The task definition's ARN.
     pub(super) definition: String,
+    /// `networkConfiguration` as ECS returns it.
+    pub(super) network: Value,
+    pub(super) overrides: Vec<ContainerOverride>,
+    pub(super) execute_command: bool,
     pub(super) balancers: Vec<Balancer>,
     pub(super) tags: Tags,
+    /// CPU units and MiB.
     pub(super) size: (String, String),
+    /// Ephemeral storage in GiB.
+    pub(super) storage: u64,
     pub(super) subnet: String,
     pub(super) address: Ipv4Addr,
     pub(super) attachment: String,
@@ -55,6 +57,52 @@ pub(super) struct Task {
     pub(super) version: u64,
     /// The next step that comes by itself.
     pub(super) due: Option<Timestamp>,
+}
+
+/// Who asked for a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A deployment of a service.
+    Service {
+        /// The service's ARN.
+        arn: String,
+        /// The service's name.
+        name: String,
+        /// The digits of the deployment.
+        deployment: String,
+    },
+    /// A call of RunTask, with its words for `group` and `startedBy`.
+    Call {
+        group: String,
+        started_by: Option<String>,
+    },
+}
+
+impl Origin {
+    /// ECS's `group`.
+    pub(super) fn group(&self) -> String {
+        match self {
+            Self::Service { name, .. } => format!("service:{name}"),
+            Self::Call { group, .. } => group.clone(),
+        }
+    }
+
+    /// ECS's `startedBy`.
+    pub(super) fn started_by(&self) -> Option<String> {
+        match self {
+            Self::Service { deployment, .. } => Some(format!("ecs-svc/{deployment}")),
+            Self::Call { started_by, .. } => started_by.clone(),
+        }
+    }
+}
+
+/// What RunTask says in place of the definition's words.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ContainerOverride {
+    /// The container's name.
+    pub(super) name: String,
+    pub(super) command: Option<Vec<String>>,
+    pub(super) environment: Vec<(String, String)>,
 }
 
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html>
@@ -98,7 +146,7 @@ pub(super) enum Launch {
     Started,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Container {
     pub(super) name: String,
     pub(super) arn: String,
@@ -141,6 +189,22 @@ impl StopCode {
 }
 
 impl Task {
+    /// The ARN of the service that it belongs to.
+    pub(super) fn service(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Service { arn, .. } => Some(arn),
+            Origin::Call { .. } => None,
+        }
+    }
+
+    /// The digits of the deployment that it belongs to.
+    pub(super) fn deployment(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Service { deployment, .. } => Some(deployment),
+            Origin::Call { .. } => None,
+        }
+    }
+
     /// Told to stop, whatever its status still is.
     pub(super) fn is_leaving(&self) -> bool {
         self.stop.is_some()
@@ -214,28 +278,56 @@ impl Cloud {
             "cpu": task.size.0,
             "createdAt": seconds(task.created),
             "desiredStatus": task.desired_status(),
-            "enableExecuteCommand": false,
-            "group": format!("service:{}", task.service_name),
+            "enableExecuteCommand": task.execute_command,
+            "group": task.origin.group(),
             "healthStatus": "UNKNOWN",
             "lastStatus": task.status.word(),
             "launchType": "FARGATE",
             "memory": task.size.1,
-            "overrides": { "containerOverrides": [], "inferenceAcceleratorOverrides": [] },
+            "overrides": {
+                "containerOverrides": overrides_view(task),
+                "inferenceAcceleratorOverrides": [],
+            },
             "platformVersion": "1.4.0",
             "platformFamily": "Linux",
-            "startedBy": format!("ecs-svc/{}", task.deployment),
             "tags": if with_tags { tags::view(&task.tags) } else { Vec::new() },
             "taskArn": task.arn,
             "taskDefinitionArn": task.definition,
             "version": task.version,
-            "ephemeralStorage": { "sizeInGiB": 20 },
-            "fargateEphemeralStorage": { "sizeInGiB": 20 },
+            "ephemeralStorage": { "sizeInGiB": task.storage },
+            "fargateEphemeralStorage": { "sizeInGiB": task.storage },
         });
         if let Some(map) = view.as_object_mut() {
+            if let Some(started_by) = task.origin.started_by() {
+                map.insert("startedBy".to_owned(), Value::from(started_by));
+            }
             add_moments(task, map);
         }
         view
     }
+}
+
+/// Each container, with what was said in place of the definition's words for it.
+fn overrides_view(task: &Task) -> Vec<Value> {
+    task.containers
+        .iter()
+        .map(|container| {
+            let mut view = json!({ "name": container.name });
+            let said = task.overrides.iter().find(|o| o.name == container.name);
+            if let (Some(said), Some(map)) = (said, view.as_object_mut()) {
+                if let Some(command) = &said.command {
+                    map.insert("command".to_owned(), json!(command));
+                }
+                let pair =
+                    |(name, value): &(String, String)| json!({ "name": name, "value": value });
+                if !said.environment.is_empty() {
+                    let pairs: Vec<Value> = said.environment.iter().map(pair).collect();
+                    map.insert("environment".to_owned(), Value::from(pairs));
+                }
+            }
+            view
+        })
+        .collect()
 }
 
 fn add_moments(task: &Task, map: &mut Map<String, Value>) {
