@@ -44,7 +44,7 @@ impl fmt::Debug for Settings {
 /// One account in one region. State is in memory.
 ///
 /// Time enters only as `now`, which must not go back. Effects are to be carried out in their order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Cloud {
     pub(super) settings: Settings,
     pub(super) pace: Pace,

@@ -9,6 +9,8 @@ mod api;
 mod breaker;
 mod chaos;
 mod definitions;
+mod elb_calls;
+mod elb_rules;
 mod endings;
 mod failures;
 mod furniture;
