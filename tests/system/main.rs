@@ -11,6 +11,7 @@
 
 mod architecture;
 mod bad_input;
+mod documents;
 mod load;
 mod local;
 mod readme;
