@@ -17,6 +17,8 @@ pub enum Bucket {
     ServiceModify,
     /// DescribeServices, ListServices.
     ServiceRead,
+    /// DescribeClusters.
+    ClusterRead,
     /// ListServiceDeployments, DescribeServiceDeployments.
     ServiceDeployment,
     /// DescribeServiceRevisions.
@@ -43,6 +45,7 @@ impl Bucket {
             Self::TaskDefinitionRead => "task_definition_read",
             Self::ServiceModify => "service_modify",
             Self::ServiceRead => "service_read",
+            Self::ClusterRead => "cluster_read",
             Self::ServiceDeployment => "service_deployment",
             Self::ServiceRevision => "service_revision",
             Self::ClusterResourceRead => "cluster_resource_read",
@@ -58,9 +61,10 @@ impl Bucket {
     fn documented(self) -> (f64, f64) {
         match self {
             Self::TaskDefinitionModify => (20.0, 1.0),
-            Self::TaskDefinitionRead | Self::ServiceDeployment | Self::ServiceRevision => {
-                (50.0, 20.0)
-            }
+            Self::TaskDefinitionRead
+            | Self::ClusterRead
+            | Self::ServiceDeployment
+            | Self::ServiceRevision => (50.0, 20.0),
             Self::ServiceModify => (50.0, 5.0),
             Self::ServiceRead | Self::ClusterResourceRead => (100.0, 20.0),
             Self::TagModify => (20.0, 10.0),

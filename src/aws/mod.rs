@@ -3,13 +3,16 @@
 mod apply;
 mod budget;
 mod clients;
+mod cluster;
 mod error;
 mod explain;
 mod history;
 mod image;
 mod json;
+mod memory;
 mod observe;
 mod operation;
+mod target_health;
 
 use std::{future::Future, sync::Arc, time::Instant};
 
@@ -20,7 +23,8 @@ pub use apply::Applied;
 pub use budget::{Bucket, Budget};
 pub use clients::Clients;
 pub use error::{AwsError, Class};
-pub use observe::{Described, Memory, SERVICES_PER_CALL, Seen};
+pub use memory::Memory;
+pub use observe::{Described, SERVICES_PER_CALL, Seen};
 pub use operation::Operation;
 
 use crate::metrics::Metrics;
@@ -32,6 +36,7 @@ pub struct Aws {
     budget: Arc<Budget>,
     metrics: Metrics,
     definitions: observe::Definitions,
+    homes: cluster::Homes,
 }
 
 impl Aws {
@@ -42,6 +47,7 @@ impl Aws {
             budget: Arc::default(),
             metrics,
             definitions: observe::Definitions::default(),
+            homes: cluster::Homes::default(),
         }
     }
 

@@ -9,11 +9,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod another_hand;
 mod architecture;
 mod bad_input;
 mod documents;
+mod drift;
 mod load;
 mod local;
+mod prometheus;
 mod readme;
 mod rollouts;
+mod stores;
+mod unhealthy;
 mod world;

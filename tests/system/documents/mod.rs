@@ -11,7 +11,10 @@ mod pairs;
 
 use std::collections::BTreeSet;
 
-use evenkeel::{diff::Difference, plan};
+use evenkeel::{
+    diff::Difference,
+    plan::{self, Lessons},
+};
 
 use changes::{Change, Expected, Side};
 use pairs::Pair;
@@ -25,7 +28,7 @@ fn what_aws_returns_is_what_was_asked_for() {
     assert!(pairs.len() >= 40, "only {} pairs", pairs.len());
     let mut failures = Vec::new();
     for pair in pairs {
-        let plan = plan::plan(&pair.desired, &pair.observed(), &[]);
+        let plan = plan::plan(&pair.desired, &pair.observed(), &Lessons::default());
         if !plan.is_empty() {
             failures.push(format!(
                 "{}: {:?} {:?}",
@@ -65,7 +68,7 @@ fn each_change(side: Side) {
 
 fn judge(pair: &Pair, side: Side, change: &Change) -> Result<(), String> {
     let (desired, observed) = pair.with(side, change);
-    let plan = plan::plan(&desired, &observed, &[]);
+    let plan = plan::plan(&desired, &observed, &Lessons::default());
     let found = &plan.differences;
     let is_right = match &change.expected {
         Expected::Nothing(_) => found.is_empty(),

@@ -102,6 +102,9 @@ impl Pair {
             log_group: LogGroup::NotDeclared,
             image: self.image.clone(),
             targets: None,
+            progress: None,
+            unhealthy_since: None,
+            rival: None,
             aws_time: jiff::Timestamp::UNIX_EPOCH,
         }
     }
