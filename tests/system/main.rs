@@ -21,4 +21,5 @@ mod readme;
 mod rollouts;
 mod stores;
 mod unhealthy;
+mod upgrade;
 mod world;

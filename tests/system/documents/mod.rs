@@ -17,7 +17,7 @@ use evenkeel::{
 };
 
 use changes::{Change, Expected, Side};
-use pairs::Pair;
+pub use pairs::Pair;
 
 /// How many failures of one pair are shown; the first ones say enough.
 const SHOWN: usize = 8;
