@@ -6,8 +6,10 @@
 
 mod changes;
 mod facts;
+mod held;
 mod model;
 mod pairs;
+mod repairs;
 
 use std::collections::BTreeSet;
 
