@@ -12,6 +12,7 @@
 mod another_hand;
 mod architecture;
 mod bad_input;
+mod documents;
 mod drift;
 mod load;
 mod local;
@@ -22,4 +23,5 @@ mod rollouts;
 mod sets;
 mod stores;
 mod unhealthy;
+mod upgrade;
 mod world;
