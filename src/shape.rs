@@ -46,6 +46,23 @@ pub fn of_definition(live: &Document, wanted: &Document) -> Document {
     definition
 }
 
+/// What a member of a structure is, as the table has it: `{"structure": NAME}`, `{"list": …}` or a scalar's word.
+pub fn kind_of(structure: &str, member: &str) -> Option<&'static Value> {
+    TABLE
+        .get("structures")?
+        .get(structure)?
+        .get("members")?
+        .get(member)
+}
+
+/// Whether the API takes a structure only with this member.
+pub fn is_required(structure: &str, member: &str) -> bool {
+    TABLE
+        .pointer(&format!("/structures/{structure}/required"))
+        .and_then(Value::as_array)
+        .is_some_and(|required| required.iter().any(|name| name == member))
+}
+
 fn structure(name: &str, live: &Document, wanted: &[&Document]) -> Document {
     let members = TABLE.pointer(&format!("/structures/{name}/members"));
     let kept = live.iter().filter_map(|(key, value)| {

@@ -36,6 +36,8 @@ use serde_json::{Map, Value};
 
 pub use self::{
     diagnostic::{Diagnostic, Severity},
+    duration::parse as parse_duration,
+    names::can_be_labels,
     parse::{Options, parse_file},
     picture::picture,
     read::{FileError, ReadError, SourceFile, read_dir, read_file},

@@ -11,7 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["normal", "shape"],
     &["diff"],
     &["observed", "event"],
-    &["desired"],
+    &["desired", "init"],
     &["plan"],
     &["status", "aws"],
     &["reconcile"],
@@ -22,8 +22,8 @@ const LAYERS: &[&[&str]] = &[
 
 /// Modules that are values in, values out.
 const PURE: &[&str] = &[
-    "backoff", "desired", "diff", "document", "event", "manifest", "normal", "observed", "plan",
-    "shape", "status", "tags",
+    "backoff", "desired", "diff", "document", "event", "init", "manifest", "normal", "observed",
+    "plan", "shape", "status", "tags",
 ];
 
 /// What a pure module never says: runtimes, AWS, logs, clocks, chance, files.
