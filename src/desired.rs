@@ -7,10 +7,19 @@ use serde_json::json;
 use crate::{
     document::Document,
     manifest::Manifest,
-    normal::{self, Normal},
+    normal::{Form, Normal},
     observed::Image,
     tags,
 };
+
+/// What a manifest does not say, and every manifest of one daemon or command shares.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Who answers for the services: the value of `--owner`.
+    pub owner: String,
+    /// What documents are compared by.
+    pub form: Form,
+}
 
 /// One service as it should be.
 #[derive(Debug, Clone)]
@@ -19,6 +28,8 @@ pub struct Desired {
     pub manifest: Arc<Manifest>,
     /// The value of the owner tag, `OWNER/CLUSTER/NAME`.
     pub owner: String,
+    /// What it is compared by.
+    pub form: Form,
     /// The shape of CreateService, without names, definition, count and tags.
     pub service: Document,
     /// The shape of RegisterTaskDefinition; `None` while the image cannot be resolved.
@@ -29,7 +40,7 @@ pub struct Desired {
 
 impl Desired {
     /// What `manifest` asks for, given what its image means at present.
-    pub fn new(manifest: Arc<Manifest>, owner: &str, image: &Image) -> Self {
+    pub fn new(manifest: Arc<Manifest>, settings: &Settings, image: &Image) -> Self {
         let (cluster, name) = manifest.key();
         let mut service = manifest.service.clone();
         if !manifest.labels.is_empty() {
@@ -46,7 +57,8 @@ impl Desired {
             Image::Missing { .. } => (None, None),
         };
         Self {
-            owner: format!("{owner}/{cluster}/{name}"),
+            owner: format!("{}/{cluster}/{name}", settings.owner),
+            form: settings.form.clone(),
             service,
             definition,
             image_digest,
@@ -56,12 +68,14 @@ impl Desired {
 
     /// The normal form of the service.
     pub fn normal_service(&self) -> Normal {
-        normal::service(&self.service)
+        self.form.service(&self.service)
     }
 
     /// The normal form of the definition.
     pub fn normal_definition(&self) -> Option<Normal> {
-        self.definition.as_ref().map(normal::definition)
+        self.definition
+            .as_ref()
+            .map(|definition| self.form.definition(definition))
     }
 
     /// The tags of a service that matches.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::normal::{self, Normal};
+use crate::normal::{Form, Normal};
 
 /// One field in which AWS is not as the manifest says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,16 +56,16 @@ impl Difference {
     }
 }
 
-/// Every difference between `desired` and `live`, both the normal form of a document called `root`
+/// Every difference between `desired` and `live`, both by the normal form `form` of a document called `root`
 /// (`service` or `taskDefinition`). Fields whose default is conditional count only when desired mentions them.
-pub fn differences(root: &str, desired: &Normal, live: &Normal) -> Vec<Difference> {
+pub fn differences(form: &Form, root: &str, desired: &Normal, live: &Normal) -> Vec<Difference> {
     let mut found = Vec::new();
     let place = Place {
         path: root.to_owned(),
         pointer: format!("/{root}"),
         pattern: root.to_owned(),
     };
-    compare(&place, Some(desired), Some(live), &mut found);
+    compare(form, &place, Some(desired), Some(live), &mut found);
     found
 }
 
@@ -108,12 +108,13 @@ fn escape(key: &str) -> String {
 }
 
 fn compare(
+    form: &Form,
     place: &Place,
     desired: Option<&Normal>,
     live: Option<&Normal>,
     found: &mut Vec<Difference>,
 ) {
-    if desired == live || (desired.is_none() && normal::is_conditional(&place.pattern)) {
+    if desired == live || (desired.is_none() && form.is_conditional(&place.pattern)) {
         return;
     }
     match (desired, live) {
@@ -122,12 +123,18 @@ fn compare(
                 .keys()
                 .chain(live.keys().filter(|key| !desired.contains_key(*key)))
             {
-                compare(&place.field(key), desired.get(key), live.get(key), found);
+                compare(
+                    form,
+                    &place.field(key),
+                    desired.get(key),
+                    live.get(key),
+                    found,
+                );
             }
         }
         (None, Some(Normal::Fields(live))) => {
             for (key, value) in live {
-                compare(&place.field(key), None, Some(value), found);
+                compare(form, &place.field(key), None, Some(value), found);
             }
         }
         (Some(Normal::Keyed(desired)), Some(Normal::Keyed(live))) => {
@@ -135,22 +142,28 @@ fn compare(
                 .keys()
                 .chain(live.keys().filter(|key| !desired.contains_key(*key)))
             {
-                compare(&place.item(key), desired.get(key), live.get(key), found);
+                compare(
+                    form,
+                    &place.item(key),
+                    desired.get(key),
+                    live.get(key),
+                    found,
+                );
             }
         }
         _ => found.push(Difference {
             path: place.path.clone(),
             pointer: place.pointer.clone(),
-            desired: shown(place, desired),
-            live: shown(place, live),
+            desired: shown(form, place, desired),
+            live: shown(form, place, live),
         }),
     }
 }
 
-fn shown(place: &Place, side: Option<&Normal>) -> Value {
+fn shown(form: &Form, place: &Place, side: Option<&Normal>) -> Value {
     match side {
         Some(normal) => normal.to_value(),
-        None => normal::default_of(&place.pattern).unwrap_or(Value::Null),
+        None => form.default_of(&place.pattern).unwrap_or(Value::Null),
     }
 }
 
@@ -162,8 +175,8 @@ mod tests {
 
     fn of_services(desired: Value, live: Value) -> Vec<Difference> {
         let [desired, live] =
-            [desired, live].map(|side| normal::service(side.as_object().unwrap()));
-        differences("service", &desired, &live)
+            [desired, live].map(|side| Form::current().service(side.as_object().unwrap()));
+        differences(&Form::current(), "service", &desired, &live)
     }
 
     #[test]
@@ -211,9 +224,9 @@ mod tests {
         let [desired, live] = ["debug", "info"].map(|level| {
             let document = json!({"containerDefinitions": [
                 {"name": "api", "environment": [{"name": "RUST_LOG", "value": level}]}]});
-            normal::definition(document.as_object().unwrap())
+            Form::current().definition(document.as_object().unwrap())
         });
-        let found = differences("taskDefinition", &desired, &live);
+        let found = differences(&Form::current(), "taskDefinition", &desired, &live);
         assert_eq!(found.len(), 1);
         assert_eq!(
             found[0].path,

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{
     aws::{Aws, AwsError, Class, Operation, ecs, history::Past},
-    desired::Desired,
+    desired::{Desired, Settings},
     diff::Difference,
     document::{self, Document},
     manifest::Manifest,
@@ -139,7 +139,7 @@ impl Aws {
     pub async fn observe(
         &self,
         manifest: &Arc<Manifest>,
-        owner: &str,
+        settings: &Settings,
         service: Option<LiveService>,
         aws_time: Timestamp,
         memory: &mut Memory,
@@ -149,7 +149,7 @@ impl Aws {
             None => None,
         };
         let image = self.image(manifest, service.as_ref(), memory).await?;
-        let desired = Desired::new(Arc::clone(manifest), owner, &image);
+        let desired = Desired::new(Arc::clone(manifest), settings, &image);
         let (targets, log_group) =
             tokio::try_join!(self.targets(manifest), self.log_group(manifest))?;
         let history = match &service {

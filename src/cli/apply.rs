@@ -14,6 +14,7 @@ use crate::{
         output::{self, Format},
         plan::ServicePlan,
     },
+    desired::Settings,
     manifest::Manifest,
     plan::{self, Plan, Step},
     reconcile::{self, Stopped},
@@ -59,13 +60,14 @@ impl Apply {
             Ok(begun) => begun,
             Err(code) => return code,
         };
+        let settings = self.inputs.settings();
         let mut code = loaded;
         let mut done = Vec::new();
         for manifest in &manifests {
             let one = One {
                 aws: &aws,
                 manifest,
-                owner: &self.inputs.owner,
+                settings: &settings,
                 timeout: self.timeout,
             };
             let ended = one.apply(&mut done).await;
@@ -83,7 +85,7 @@ impl Apply {
 struct One<'a> {
     aws: &'a Aws,
     manifest: &'a Arc<Manifest>,
-    owner: &'a str,
+    settings: &'a Settings,
     timeout: u64,
 }
 
@@ -125,7 +127,7 @@ impl One<'_> {
             .await;
         let service = described.remove(&self.manifest.name).transpose()?.flatten();
         self.aws
-            .observe(self.manifest, self.owner, service, time, memory)
+            .observe(self.manifest, self.settings, service, time, memory)
             .await
     }
 

@@ -8,8 +8,10 @@ use crate::{
     aws::{Aws, AwsError, Clients, Memory, SERVICES_PER_CALL, Seen},
     cli::{exit, output},
     daemon::Source,
+    desired::Settings,
     manifest::{self, Manifest, ManifestSet, Options, SourceFile},
     metrics::Metrics,
+    normal::Form,
 };
 
 /// What to do when manifests are not where they are looked for.
@@ -43,7 +45,7 @@ pub(super) struct Inputs {
 
     /// Who answers for the services; the first part of their owner tag.
     #[arg(long, env = "EVENKEEL_OWNER", default_value = "evenkeel")]
-    pub(super) owner: String,
+    owner: String,
 }
 
 impl Inputs {
@@ -61,6 +63,14 @@ impl Inputs {
             directory: self.manifests.clone(),
             terraform_outputs,
             options,
+        }
+    }
+
+    /// What is the same for every manifest.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            owner: self.owner.clone(),
+            form: Form::current(),
         }
     }
 
@@ -154,7 +164,7 @@ fn read_paths(source: &Source, paths: &[PathBuf]) -> Result<ManifestSet, String>
 /// One look at every service, in the manifests' order, described ten at a time.
 pub(super) async fn look(
     aws: &Aws,
-    owner: &str,
+    settings: &Settings,
     manifests: &[Arc<Manifest>],
     memories: &mut BTreeMap<(String, String), Memory>,
 ) -> Vec<(Arc<Manifest>, Result<Seen, AwsError>)> {
@@ -173,7 +183,9 @@ pub(super) async fn look(
             for manifest in batch {
                 let memory = memories.entry(manifest.key()).or_default();
                 let look = match described.remove(&manifest.name) {
-                    Some(Ok(service)) => aws.observe(manifest, owner, service, time, memory).await,
+                    Some(Ok(service)) => {
+                        aws.observe(manifest, settings, service, time, memory).await
+                    }
                     Some(Err(error)) => Err(error),
                     None => continue,
                 };

@@ -137,8 +137,13 @@ impl Plan {
         };
         let mut plans = Vec::new();
         let mut unknown = 0;
-        for (manifest, seen) in
-            inputs::look(&aws, &self.inputs.owner, &manifests, &mut BTreeMap::new()).await
+        for (manifest, seen) in inputs::look(
+            &aws,
+            &self.inputs.settings(),
+            &manifests,
+            &mut BTreeMap::new(),
+        )
+        .await
         {
             match seen {
                 Ok(seen) => {

@@ -53,7 +53,13 @@ impl Retry {
                 ));
             }
         }
-        let looked = inputs::look(&aws, &self.inputs.owner, &manifests, &mut BTreeMap::new()).await;
+        let looked = inputs::look(
+            &aws,
+            &self.inputs.settings(),
+            &manifests,
+            &mut BTreeMap::new(),
+        )
+        .await;
         let Some((_, seen)) = looked.into_iter().next() else {
             return exit::fail("nothing was said about it");
         };

@@ -53,7 +53,7 @@ impl Run {
             source: self.inputs.source(),
             http: self.http,
             pace: Pace {
-                owner: self.inputs.owner.clone(),
+                settings: self.inputs.settings(),
                 resync: Duration::from_secs(self.resync),
             },
         };

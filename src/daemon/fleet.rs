@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     aws::{Aws, Described, SERVICES_PER_CALL},
     daemon::{Board, board::Key, queue::Queue, report::Reporter, watch::Reading},
+    desired::Settings,
     manifest::{self, Manifest, ManifestSet},
     reconcile::{self, Carried, Next, Passed},
 };
@@ -32,8 +33,8 @@ const GAUGES: Duration = Duration::from_secs(5);
 /// How the loop behaves.
 #[derive(Debug, Clone)]
 pub struct Pace {
-    /// The value of `--owner`.
-    pub owner: String,
+    /// What is the same for every service.
+    pub settings: Settings,
     /// How often every service is looked at.
     pub resync: Duration,
 }
@@ -210,9 +211,9 @@ impl Fleet {
             self.end(&key, Next::Resync);
             return;
         };
-        let (aws, owner, manifest) = (
+        let (aws, settings, manifest) = (
             self.aws.clone(),
-            self.pace.owner.clone(),
+            self.pace.settings.clone(),
             Arc::clone(&service.manifest),
         );
         let mut carried = std::mem::take(&mut service.carried);
@@ -220,7 +221,7 @@ impl Fleet {
         let pass = async move {
             let began = Instant::now();
             let passed =
-                reconcile::pass(&aws, &manifest, &owner, described, time, &mut carried).await;
+                reconcile::pass(&aws, &manifest, &settings, described, time, &mut carried).await;
             Done::Passed(Box::new((its_key, carried, passed, began.elapsed())))
         };
         let id = self.work.spawn(pass).id();

@@ -6,15 +6,183 @@
 
 mod rules;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
 use crate::document::Document;
 
 use self::rules::Rule::{Conditional, CpuUnits, Default, Keyed, Mebibytes, Unordered};
-use self::rules::rules;
-pub(crate) use self::rules::{default_of, is_conditional, is_list};
+pub use self::rules::{RULES, Rule};
+
+/// A table of rules, by which both sides of a comparison are brought to one shape. It is a value, because the next
+/// version of Evenkeel has another: see [`Form::current`].
+#[derive(Debug, Clone)]
+pub struct Form(Arc<HashMap<&'static str, Vec<Rule>>>);
+
+impl Form {
+    /// The normal form of this version: [`RULES`].
+    pub fn current() -> Self {
+        Self::new(RULES.iter().copied())
+    }
+
+    /// The normal form by these rules, each with the path of its field. A field may have several.
+    pub fn new(rules: impl IntoIterator<Item = (&'static str, Rule)>) -> Self {
+        let mut table: HashMap<_, Vec<_>> = HashMap::new();
+        for (path, rule) in rules {
+            table.entry(path).or_default().push(rule);
+        }
+        Self(Arc::new(table))
+    }
+
+    /// A task definition's normal form. `document` has the shape of RegisterTaskDefinition's input.
+    pub fn definition(&self, document: &Document) -> Normal {
+        let mut document = document.clone();
+        let shares_ports = matches!(
+            document.get("networkMode").and_then(Value::as_str),
+            Some("awsvpc" | "host")
+        );
+        if shares_ports {
+            drop_host_ports(&mut document);
+        }
+        self.root("taskDefinition", &document)
+    }
+
+    /// A service's normal form. `document` has the shape of CreateService's input.
+    pub fn service(&self, document: &Document) -> Normal {
+        self.root("service", document)
+    }
+
+    /// Whether the field at `pattern` is left alone when the manifest does not mention it.
+    pub(crate) fn is_conditional(&self, pattern: &str) -> bool {
+        self.rules(pattern).any(|rule| matches!(rule, Conditional))
+    }
+
+    /// What AWS takes for the field at `pattern` when it is omitted; `None` when there is no such value.
+    pub(crate) fn default_of(&self, pattern: &str) -> Option<Value> {
+        self.rules(pattern).find_map(|rule| match rule {
+            Default(value) => Some(value()),
+            Conditional | Unordered | Keyed(..) | CpuUnits | Mebibytes => None,
+        })
+    }
+
+    /// Whether the field at `pattern` is one of the lists whose items are compared without order.
+    pub(crate) fn is_list(&self, pattern: &str) -> bool {
+        self.rules(pattern)
+            .any(|rule| matches!(rule, Unordered | Keyed(..)))
+    }
+
+    fn rules(&self, pattern: &str) -> impl Iterator<Item = Rule> {
+        self.0.get(pattern).into_iter().flatten().copied()
+    }
+
+    fn root(&self, name: &str, document: &Document) -> Normal {
+        self.fields(name, document)
+            .unwrap_or_else(|| Normal::Fields(BTreeMap::new()))
+    }
+
+    fn normal(&self, pattern: &str, value: &Value) -> Option<Normal> {
+        match value {
+            Value::Null => None,
+            Value::Object(members) => self.fields(pattern, members),
+            Value::Array(items) => self.list(pattern, items),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => self.scalar(pattern, value),
+        }
+    }
+
+    fn fields(&self, pattern: &str, members: &Document) -> Option<Normal> {
+        let fields: BTreeMap<_, _> = members
+            .iter()
+            .filter_map(|(key, value)| {
+                Some((
+                    key.clone(),
+                    self.normal(&format!("{pattern}.{key}"), value)?,
+                ))
+            })
+            .collect();
+        (!fields.is_empty()).then_some(Normal::Fields(fields))
+    }
+
+    fn list(&self, pattern: &str, items: &[Value]) -> Option<Normal> {
+        if items.is_empty() {
+            return None;
+        }
+        let item_pattern = format!("{pattern}.*");
+        if let Some((by, value)) = self.rules(pattern).find_map(|rule| match rule {
+            Keyed(by, value) => Some((by, value)),
+            Default(_) | Conditional | Unordered | CpuUnits | Mebibytes => None,
+        }) {
+            // Two items of one key cannot be told apart; then they are compared as a whole.
+            if let Some(keyed) = self.keyed(&item_pattern, items, by, value) {
+                return Some(keyed);
+            }
+        }
+        let mut items: Vec<_> = items
+            .iter()
+            .filter_map(|item| self.normal(&item_pattern, item))
+            .collect();
+        if self.is_list(pattern) {
+            items.sort_by_cached_key(|item| item.to_value().to_string());
+        }
+        Some(Normal::List(items))
+    }
+
+    fn keyed(
+        &self,
+        item_pattern: &str,
+        items: &[Value],
+        by: &[&str],
+        value: Option<&str>,
+    ) -> Option<Normal> {
+        let mut entries = BTreeMap::new();
+        for item in items {
+            let Some(members) = item.as_object() else {
+                continue;
+            };
+            let parts: Vec<_> = by
+                .iter()
+                .filter_map(|member| {
+                    let part = members.get(*member)?;
+                    let is_default = self
+                        .default_of(&format!("{item_pattern}.{member}"))
+                        .as_ref()
+                        == Some(part);
+                    (!is_default).then(|| {
+                        part.as_str()
+                            .map_or_else(|| part.to_string(), str::to_owned)
+                    })
+                })
+                .collect();
+            let content = match value {
+                Some(member) => members
+                    .get(member)
+                    .and_then(|value| self.scalar(item_pattern, value)),
+                None => self.fields(item_pattern, members),
+            };
+            let content = content.unwrap_or_else(|| Normal::Fields(BTreeMap::new()));
+            if entries.insert(parts.join("/"), content).is_some() {
+                return None;
+            }
+        }
+        Some(Normal::Keyed(entries))
+    }
+
+    fn scalar(&self, pattern: &str, value: &Value) -> Option<Normal> {
+        let mut value = value.clone();
+        for rule in self.rules(pattern) {
+            match rule {
+                Default(default) if default() == value => return None,
+                CpuUnits => value = quantity(&value, "vcpu"),
+                Mebibytes => value = quantity(&value, "gb"),
+                Default(_) | Conditional | Unordered | Keyed(..) => {}
+            }
+        }
+        Some(Normal::Scalar(value))
+    }
+}
 
 /// A document or a part of one in normal form.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,28 +211,6 @@ impl Normal {
     }
 }
 
-/// A task definition's normal form. `document` has the shape of RegisterTaskDefinition's input.
-pub fn definition(document: &Document) -> Normal {
-    let mut document = document.clone();
-    let shares_ports = matches!(
-        document.get("networkMode").and_then(Value::as_str),
-        Some("awsvpc" | "host")
-    );
-    if shares_ports {
-        drop_host_ports(&mut document);
-    }
-    root("taskDefinition", &document)
-}
-
-/// A service's normal form. `document` has the shape of CreateService's input.
-pub fn service(document: &Document) -> Normal {
-    root("service", document)
-}
-
-fn root(name: &str, document: &Document) -> Normal {
-    fields(name, document).unwrap_or_else(|| Normal::Fields(BTreeMap::new()))
-}
-
 /// In the `awsvpc` and `host` network modes a host port can only be the container port, and ECS fills it in.
 fn drop_host_ports(document: &mut Document) {
     let containers = document
@@ -78,92 +224,6 @@ fn drop_host_ports(document: &mut Document) {
             port.remove("hostPort");
         }
     }
-}
-
-fn normal(pattern: &str, value: &Value) -> Option<Normal> {
-    match value {
-        Value::Null => None,
-        Value::Object(members) => fields(pattern, members),
-        Value::Array(items) => list(pattern, items),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => scalar(pattern, value),
-    }
-}
-
-fn fields(pattern: &str, members: &Document) -> Option<Normal> {
-    let fields: BTreeMap<_, _> = members
-        .iter()
-        .filter_map(|(key, value)| Some((key.clone(), normal(&format!("{pattern}.{key}"), value)?)))
-        .collect();
-    (!fields.is_empty()).then_some(Normal::Fields(fields))
-}
-
-fn list(pattern: &str, items: &[Value]) -> Option<Normal> {
-    if items.is_empty() {
-        return None;
-    }
-    let item_pattern = format!("{pattern}.*");
-    if let Some((by, value)) = rules(pattern).find_map(|rule| match rule {
-        Keyed(by, value) => Some((by, value)),
-        Default(_) | Conditional | Unordered | CpuUnits | Mebibytes => None,
-    }) {
-        // Two items of one key cannot be told apart; then they are compared as a whole.
-        if let Some(keyed) = keyed(&item_pattern, items, by, value) {
-            return Some(keyed);
-        }
-    }
-    let mut items: Vec<_> = items
-        .iter()
-        .filter_map(|item| normal(&item_pattern, item))
-        .collect();
-    if is_list(pattern) {
-        items.sort_by_cached_key(|item| item.to_value().to_string());
-    }
-    Some(Normal::List(items))
-}
-
-fn keyed(item_pattern: &str, items: &[Value], by: &[&str], value: Option<&str>) -> Option<Normal> {
-    let mut entries = BTreeMap::new();
-    for item in items {
-        let Some(members) = item.as_object() else {
-            continue;
-        };
-        let parts: Vec<_> = by
-            .iter()
-            .filter_map(|member| {
-                let part = members.get(*member)?;
-                let is_default =
-                    default_of(&format!("{item_pattern}.{member}")).as_ref() == Some(part);
-                (!is_default).then(|| {
-                    part.as_str()
-                        .map_or_else(|| part.to_string(), str::to_owned)
-                })
-            })
-            .collect();
-        let content = match value {
-            Some(member) => members
-                .get(member)
-                .and_then(|value| scalar(item_pattern, value)),
-            None => fields(item_pattern, members),
-        };
-        let content = content.unwrap_or_else(|| Normal::Fields(BTreeMap::new()));
-        if entries.insert(parts.join("/"), content).is_some() {
-            return None;
-        }
-    }
-    Some(Normal::Keyed(entries))
-}
-
-fn scalar(pattern: &str, value: &Value) -> Option<Normal> {
-    let mut value = value.clone();
-    for rule in rules(pattern) {
-        match rule {
-            Default(default) if default() == value => return None,
-            CpuUnits => value = quantity(&value, "vcpu"),
-            Mebibytes => value = quantity(&value, "gb"),
-            Default(_) | Conditional | Unordered | Keyed(..) => {}
-        }
-    }
-    Some(Normal::Scalar(value))
 }
 
 /// `"1 vCPU"` and `"1 GB"` are 1024 of the small unit, as RegisterTaskDefinition documents for `cpu` and `memory`.
@@ -190,7 +250,7 @@ mod tests {
     use super::*;
 
     fn normal_definition(value: Value) -> Normal {
-        definition(value.as_object().unwrap())
+        Form::current().definition(value.as_object().unwrap())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// What is special about a field.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Rule {
+pub enum Rule {
     /// AWS fills this in when it is omitted.
     Default(fn() -> Value),
     /// The default depends on the account, the platform or the day: left alone when the manifest does not mention it.
@@ -21,8 +21,8 @@ pub(super) enum Rule {
 
 use self::Rule::{Conditional, CpuUnits, Default, Keyed, Mebibytes, Unordered};
 
-/// Paths are written as ECS nests them; `*` is any item of a list.
-const RULES: &[(&str, Rule)] = &[
+/// The rules of this version. Paths are written as ECS nests them; `*` is any item of a list.
+pub const RULES: &[(&str, Rule)] = &[
     ("service.availabilityZoneRebalancing", Conditional),
     ("service.capacityProviderStrategy", Conditional),
     ("service.capacityProviderStrategy", Unordered),
@@ -227,29 +227,3 @@ const RULES: &[(&str, Rule)] = &[
     ),
     ("taskDefinition.volumes", Keyed(&["name"], None)),
 ];
-
-/// The rules for the field at `pattern`.
-pub(super) fn rules(pattern: &str) -> impl Iterator<Item = Rule> {
-    RULES
-        .iter()
-        .filter(move |(path, _)| *path == pattern)
-        .map(|(_, rule)| *rule)
-}
-
-/// Whether the field at `pattern` is left alone when the manifest does not mention it.
-pub(crate) fn is_conditional(pattern: &str) -> bool {
-    rules(pattern).any(|rule| matches!(rule, Conditional))
-}
-
-/// What AWS takes for the field at `pattern` when it is omitted; `None` when there is no such value.
-pub(crate) fn default_of(pattern: &str) -> Option<Value> {
-    rules(pattern).find_map(|rule| match rule {
-        Default(value) => Some(value()),
-        Conditional | Unordered | Keyed(..) | CpuUnits | Mebibytes => None,
-    })
-}
-
-/// Whether the field at `pattern` is one of the lists whose items are compared without order.
-pub(crate) fn is_list(pattern: &str) -> bool {
-    rules(pattern).any(|rule| matches!(rule, Unordered | Keyed(..)))
-}

@@ -7,8 +7,8 @@ use crate::{
     desired::Desired,
     diff::{differences, is_ignored},
     document::{self, Document},
-    normal,
     observed::{LiveService, Observed, Outcome, PastDeployment},
+    plan::revisions::definition_differences,
     shape, tags,
 };
 
@@ -103,11 +103,10 @@ pub(super) fn describe(past: &PastDeployment, desired: &Desired) -> Hold {
 }
 
 fn aims_at(past: &PastDeployment, desired: &Desired) -> bool {
-    let (Some(definition), Some(wanted)) = (&past.definition, &desired.definition) else {
+    let (Some(definition), Some(_)) = (&past.definition, &desired.definition) else {
         return false;
     };
-    let aimed = normal::definition(&shape::of_definition(&definition.document, wanted));
-    let mut found = differences("taskDefinition", &normal::definition(wanted), &aimed);
+    let mut found = definition_differences(desired, &definition.document);
 
     let mut wanted = carried(&desired.service);
     // A revision says which version LATEST was.
@@ -123,9 +122,10 @@ fn aims_at(past: &PastDeployment, desired: &Desired) -> bool {
         !OMITTED_BY_FIRST.contains(&member.as_str()) || aimed.contains_key(member)
     });
     found.extend(differences(
+        &desired.form,
         "service",
-        &normal::service(&wanted),
-        &normal::service(&aimed),
+        &desired.form.service(&wanted),
+        &desired.form.service(&aimed),
     ));
     found
         .iter()

@@ -4,16 +4,20 @@ use crate::{
     desired::Desired,
     diff::{Difference, differences},
     document::Document,
-    normal,
     observed::{LiveService, Observed, Outcome, Revision},
     plan::{Plan, REGISTERED, step},
     shape, tags,
 };
 
-/// How a registered definition differs from what is desired.
-pub(super) fn definition_differences(wanted: &Document, live: &Document) -> Vec<Difference> {
-    let live = normal::definition(&shape::of_definition(live, wanted));
-    differences("taskDefinition", &normal::definition(wanted), &live)
+/// How a registered definition differs from what is desired; nothing does while that is not known.
+pub(super) fn definition_differences(desired: &Desired, live: &Document) -> Vec<Difference> {
+    let (Some(document), Some(wanted)) = (&desired.definition, desired.normal_definition()) else {
+        return Vec::new();
+    };
+    let live = desired
+        .form
+        .definition(&shape::of_definition(live, document));
+    differences(&desired.form, "taskDefinition", &wanted, &live)
 }
 
 /// The revision to run: one that exists and says the same, or else a step to register it. What AWS has not taken before
@@ -27,7 +31,7 @@ pub(super) fn choose(
     let wanted = desired.definition.as_ref()?;
     let fits = |revision: &&Revision| {
         is_ours(revision, desired)
-            && definition_differences(wanted, &revision.document)
+            && definition_differences(desired, &revision.document)
                 .iter()
                 .all(|found| not_taken.contains(found))
     };

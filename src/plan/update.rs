@@ -9,7 +9,6 @@ use crate::{
     diff::{Difference, differences, is_ignored},
     document::Document,
     manifest::DriftPolicy,
-    normal,
     observed::{LiveService, Observed, Revision, RolloutState},
     plan::{
         Blocked, Cause, Plan, Write, held,
@@ -57,11 +56,7 @@ pub fn not_taken(desired: &Desired, plan: &Plan, answer: &LiveService) -> Vec<Di
 
 /// Of the definition that was registered, what `answer`, a task definition, shows otherwise.
 pub fn not_registered(desired: &Desired, answer: &Document) -> Vec<Difference> {
-    desired
-        .definition
-        .as_ref()
-        .map(|wanted| definition_differences(wanted, answer))
-        .unwrap_or_default()
+    definition_differences(desired, answer)
 }
 
 pub(super) fn update(
@@ -136,11 +131,16 @@ fn compared(
     definition: Option<&Revision>,
 ) -> Vec<Difference> {
     let mut found = Vec::new();
-    if let (Some(wanted), Some(live)) = (&desired.definition, definition) {
-        found.extend(definition_differences(wanted, &live.document));
+    if let Some(live) = definition {
+        found.extend(definition_differences(desired, &live.document));
     }
-    let live = normal::service(&shape::of_service(&service.0, &desired.service));
-    found.extend(differences("service", &desired.normal_service(), &live));
+    let live = shape::of_service(&service.0, &desired.service);
+    found.extend(differences(
+        &desired.form,
+        "service",
+        &desired.normal_service(),
+        &desired.form.service(&live),
+    ));
     if let Some(wanted) = desired
         .manifest
         .desired_count
@@ -224,7 +224,7 @@ fn changes(
         let value = if member == "desiredCount" {
             difference.desired.clone()
         } else {
-            explicit(member, desired.service.get(member), to_send)
+            explicit(desired, member, to_send)
         };
         changes.insert(member.to_owned(), value);
     }
@@ -232,8 +232,9 @@ fn changes(
 }
 
 /// The manifest's value of a member, with the defaults that AWS has to be told because something else stands there.
-fn explicit(member: &str, written: Option<&Value>, to_send: &[Difference]) -> Value {
-    if normal::is_list(&format!("service.{member}")) {
+fn explicit(desired: &Desired, member: &str, to_send: &[Difference]) -> Value {
+    let written = desired.service.get(member);
+    if desired.form.is_list(&format!("service.{member}")) {
         return written.cloned().unwrap_or_else(|| json!([]));
     }
     let mut value = written.cloned().unwrap_or(Value::Null);

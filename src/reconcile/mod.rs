@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     aws::{Applied, Aws, AwsError, Described, Memory, Seen},
+    desired::Settings,
     event::Event,
     manifest::Manifest,
     observed::{Deployment, LiveService},
@@ -72,7 +73,7 @@ pub enum Next {
 pub async fn pass(
     aws: &Aws,
     manifest: &Arc<Manifest>,
-    owner: &str,
+    settings: &Settings,
     described: Described,
     aws_time: Timestamp,
     carried: &mut Carried,
@@ -87,7 +88,7 @@ pub async fn pass(
     // Look (calls AWS).
     let seen = match described {
         Ok(service) => {
-            aws.observe(manifest, owner, service, aws_time, &mut carried.memory)
+            aws.observe(manifest, settings, service, aws_time, &mut carried.memory)
                 .await
         }
         Err(error) => Err(error),

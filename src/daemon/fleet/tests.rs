@@ -19,6 +19,7 @@ use crate::{
     aws::Clients,
     daemon::samples::{manifest, set},
     metrics::Metrics,
+    normal::Form,
     status::{Phase, ServiceStatus},
 };
 
@@ -93,7 +94,10 @@ impl World {
         let metrics = Metrics::new().unwrap();
         let reporter = Reporter::new(Arc::clone(&board), metrics.clone());
         let pace = Pace {
-            owner: "test".to_owned(),
+            settings: Settings {
+                owner: "test".to_owned(),
+                form: Form::current(),
+            },
             resync: Duration::from_secs(30),
         };
         let aws = Aws::new(wire.clients(), metrics);

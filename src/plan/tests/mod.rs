@@ -7,9 +7,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::{
-    desired::Desired,
+    desired::{Desired, Settings},
     document::Document,
     manifest::{self, Manifest, Options, References},
+    normal::Form,
     observed::{Image, LiveService, LogGroup, Observed, Revision},
     plan::{Blocked, Cause, Plan, REGISTERED, Write, plan},
     tags,
@@ -66,8 +67,15 @@ fn image(digest: &str) -> Image {
     }
 }
 
+fn settings() -> Settings {
+    Settings {
+        owner: "me".to_owned(),
+        form: Form::current(),
+    }
+}
+
 fn desired(manifest: &Arc<Manifest>, digest: &str) -> Desired {
-    Desired::new(Arc::clone(manifest), "me", &image(digest))
+    Desired::new(Arc::clone(manifest), &settings(), &image(digest))
 }
 
 fn object(value: Value) -> Document {
@@ -302,7 +310,7 @@ fn a_missing_image_changes_no_definition_and_the_rest_is_repaired() {
     let missing = Image::Missing {
         problem: "no such tag".to_owned(),
     };
-    let desired = Desired::new(manifest(), "me", &missing);
+    let desired = Desired::new(manifest(), &settings(), &missing);
     let running = super::tests::desired(&manifest(), "1");
     let observed = with_service(in_sync(&running), |service| {
         service["desiredCount"] = json!(7)
