@@ -21,6 +21,8 @@ pub enum Bucket {
     ServiceDeployment,
     /// DescribeServiceRevisions.
     ServiceRevision,
+    /// DescribeClusters.
+    ClusterRead,
     /// ListTasks, DescribeTasks.
     ClusterResourceRead,
     /// TagResource, UntagResource.
@@ -31,6 +33,8 @@ pub enum Bucket {
     Logs,
     /// PutRetentionPolicy, DeleteRetentionPolicy.
     LogRetention,
+    /// FilterLogEvents; 5 per second in some regions.
+    LogSearch,
     /// DescribeImages.
     Images,
 }
@@ -45,11 +49,13 @@ impl Bucket {
             Self::ServiceRead => "service_read",
             Self::ServiceDeployment => "service_deployment",
             Self::ServiceRevision => "service_revision",
+            Self::ClusterRead => "cluster_read",
             Self::ClusterResourceRead => "cluster_resource_read",
             Self::TagModify => "tag_modify",
             Self::LoadBalancing => "load_balancing",
             Self::Logs => "logs",
             Self::LogRetention => "log_retention",
+            Self::LogSearch => "log_search",
             Self::Images => "images",
         }
     }
@@ -58,15 +64,16 @@ impl Bucket {
     fn documented(self) -> (f64, f64) {
         match self {
             Self::TaskDefinitionModify => (20.0, 1.0),
-            Self::TaskDefinitionRead | Self::ServiceDeployment | Self::ServiceRevision => {
-                (50.0, 20.0)
-            }
+            Self::TaskDefinitionRead
+            | Self::ServiceDeployment
+            | Self::ServiceRevision
+            | Self::ClusterRead => (50.0, 20.0),
             Self::ServiceModify => (50.0, 5.0),
             Self::ServiceRead | Self::ClusterResourceRead => (100.0, 20.0),
             Self::TagModify => (20.0, 10.0),
             Self::LoadBalancing => (40.0, 10.0),
             Self::Logs => (10.0, 10.0),
-            Self::LogRetention => (5.0, 5.0),
+            Self::LogRetention | Self::LogSearch => (5.0, 5.0),
             Self::Images => (20.0, 10.0),
         }
     }

@@ -3,13 +3,16 @@
 mod apply;
 mod budget;
 mod clients;
+mod delete;
 mod error;
 mod explain;
 mod history;
 mod image;
 mod json;
+mod logs;
 mod observe;
 mod operation;
+mod preflight;
 
 use std::{future::Future, sync::Arc, time::Instant};
 
@@ -19,9 +22,12 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 pub use apply::Applied;
 pub use budget::{Bucket, Budget};
 pub use clients::Clients;
+pub use delete::Deleter;
 pub use error::{AwsError, Class};
+pub use logs::{LogLine, LogStream};
 pub use observe::{Described, Memory, SERVICES_PER_CALL, Seen};
 pub use operation::Operation;
+pub use preflight::{ClusterState, TargetGroup};
 
 use crate::metrics::Metrics;
 

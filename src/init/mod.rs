@@ -17,7 +17,8 @@ pub use self::image::{Reference, Registry, main_container};
 
 use crate::{
     document::{self, Document},
-    manifest, normal,
+    manifest,
+    normal::Form,
     observed::{LiveService, Revision},
     shape, tags,
 };
@@ -40,6 +41,8 @@ pub struct Live<'a> {
     pub log_group: Option<&'a manifest::LogGroup>,
     /// The owner tag that the service would have.
     pub owner: &'a str,
+    /// The normal form, which knows what is a default.
+    pub form: &'a Form,
 }
 
 /// A manifest's text, and what is to be said about it.
@@ -149,7 +152,9 @@ fn service(live: &Live<'_>, has_labels: bool) -> Document {
             service.remove(member);
         }
     }
-    let mut service = prune::defaults(prune::Root::Service, service, normal::service);
+    let mut service = prune::defaults(prune::Root::Service, service, |document| {
+        live.form.service(document)
+    });
     if has_labels {
         // Labels imply that tasks carry them, too.
         match document::text(&service, "propagateTags") {
@@ -169,7 +174,9 @@ fn service(live: &Live<'_>, has_labels: bool) -> Document {
 
 fn definition(live: &Live<'_>, name: &str) -> Document {
     let definition = shape::of_definition(&live.definition.document, &Document::new());
-    let mut definition = prune::defaults(prune::Root::Definition, definition, normal::definition);
+    let mut definition = prune::defaults(prune::Root::Definition, definition, |document| {
+        live.form.definition(document)
+    });
     let usual = format!("{}-{name}", manifest::cluster_name(live.cluster));
     if document::text(&definition, "family") == usual {
         definition.remove("family");

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    desired::Desired,
+    desired::{Desired, Settings},
     diff::differences,
     manifest::{Options, References},
     observed::Image,
@@ -64,6 +64,7 @@ fn written(service: &LiveService) -> Written {
         image: image.as_ref(),
         log_group: None,
         owner: "evenkeel/prod/api",
+        form: &Form::current(),
     })
     .unwrap()
 }
@@ -146,20 +147,27 @@ fn the_manifest_asks_for_what_there_is() {
         reference: "docker.io/shop/api:1.10".to_owned(),
         digest: None,
     };
-    let desired = Desired::new(manifest, "evenkeel", &image);
+    let form = Form::current();
+    let settings = Settings {
+        owner: "evenkeel".to_owned(),
+        form: form.clone(),
+    };
+    let desired = Desired::new(manifest, &settings, &image);
     let (wanted, there) = (desired.definition.clone().unwrap(), definition().document);
     let there = shape::of_definition(&there, &wanted);
     let found = differences(
+        &form,
         "taskDefinition",
-        &normal::definition(&wanted),
-        &normal::definition(&there),
+        &form.definition(&wanted),
+        &form.definition(&there),
     );
     assert_eq!(found, []);
     let there = shape::of_service(&live.0, &desired.service);
     let found = differences(
+        &form,
         "service",
-        &normal::service(&desired.service),
-        &normal::service(&there),
+        &form.service(&desired.service),
+        &form.service(&there),
     );
     assert_eq!(found, []);
 }
@@ -168,7 +176,7 @@ fn the_manifest_asks_for_what_there_is() {
 fn whose_it_is_decides() {
     let tagged = |owner: &str| service(json!({"tags": [{"key": tags::OWNER, "value": owner}]}));
     assert!(!written(&tagged("evenkeel/prod/api")).text.contains("adopt"));
-    let (other, definition) = (tagged("other/prod/api"), definition());
+    let (other, definition, form) = (tagged("other/prod/api"), definition(), Form::current());
     let live = |service| Live {
         cluster: "prod",
         service,
@@ -176,6 +184,7 @@ fn whose_it_is_decides() {
         image: None,
         log_group: None,
         owner: "evenkeel/prod/api",
+        form: &form,
     };
     assert_eq!(
         write(&live(&other)),
