@@ -1,6 +1,6 @@
 //! `evenkeel delete`: deletes a service. Nothing else in Evenkeel ever does.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use clap::Args;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::{
         named::{Named, Service},
         output::{self, Format},
     },
-    manifest,
+    manifest::{self, ManifestSet},
     metrics::Metrics,
     observed::LiveService,
     plan::{Step, Write},
@@ -67,11 +67,9 @@ impl Delete {
     }
 
     async fn delete(&self) -> Result<exit::Code, exit::Code> {
-        let service = self.named.written().ok_or_else(|| {
-            exit::fail("say where the service is, with --cluster or as CLUSTER/NAME: its manifest, which says so, has to be removed first");
-            exit::USAGE
-        })?;
-        self.refuse_what_is_declared(&service)?;
+        let set = self.manifests()?;
+        let service = self.service(&set)?;
+        refuse_what_is_declared(&service, &set)?;
         let metrics = Metrics::new().map_err(|error| exit::fail(&error.to_string()))?;
         let deleter = Deleter::new(Clients::from_env().await, metrics);
         let live = self.ours(deleter.aws(), &service).await?;
@@ -105,40 +103,29 @@ impl Delete {
         }))
     }
 
-    /// What is described would be created again.
-    fn refuse_what_is_declared(&self, service: &Service) -> Result<(), exit::Code> {
-        let source = self.named.inputs.source();
-        let set = source.read().map_err(|error| {
+    fn manifests(&self) -> Result<ManifestSet, exit::Code> {
+        self.named.inputs.source().read().map_err(|error| {
             exit::refuse(&format!(
-                "{error}: whether a manifest describes {} cannot be told; name the manifests' directory with --manifests",
-                service.name
+                "{error}: whether a manifest describes the service cannot be told; name the manifests' directory with --manifests"
             ))
-        })?;
-        let cluster = manifest::cluster_name(&service.cluster);
-        let described = set
-            .manifests
-            .iter()
-            .find(|manifest| manifest.key() == (cluster.to_owned(), service.name.clone()));
-        if let Some(manifest) = described {
-            return Err(exit::refuse(&format!(
-                "{}:{} describes {} ({cluster}); remove that first, or it is created again",
-                manifest.file, manifest.line, service.name
-            )));
+        })
+    }
+
+    /// The service's own manifest is gone already. Where the others are all of one cluster, that is meant.
+    fn service(&self, set: &ManifestSet) -> Result<Service, exit::Code> {
+        if let Some(service) = self.named.written() {
+            return Ok(service);
         }
-        let may_describe = set.broken.iter().find(|broken| {
-            let may_be = |known: &Option<String>, wanted: &str| {
-                known
-                    .as_ref()
-                    .is_none_or(|known| known == wanted || known.contains("${"))
-            };
-            may_be(&broken.cluster, cluster) && may_be(&broken.name, &service.name)
-        });
-        match may_describe {
-            Some(broken) => Err(exit::refuse(&format!(
-                "{} has errors and may describe {} ({cluster}); correct it first (evenkeel validate)",
-                broken.file, service.name
-            ))),
-            None => Ok(()),
+        let clusters: BTreeSet<_> = set.manifests.iter().map(|one| &one.cluster).collect();
+        match clusters.iter().next() {
+            Some(cluster) if clusters.len() == 1 => Ok(Service {
+                cluster: (*cluster).clone(),
+                name: self.named.name.clone(),
+            }),
+            _ => {
+                exit::fail("the manifests do not tell the cluster: say it with --cluster");
+                Err(exit::USAGE)
+            }
         }
     }
 
@@ -243,5 +230,35 @@ async fn stop_tasks(aws: &Aws, service: &Service, live: &LiveService) -> Result<
     match aws.apply(&step, None).await {
         Ok(_) => Ok(()),
         Err(error) => Err(exit::fail(&format!("{name} ({cluster}): {error}"))),
+    }
+}
+
+/// What is described would be created again.
+fn refuse_what_is_declared(service: &Service, set: &ManifestSet) -> Result<(), exit::Code> {
+    let cluster = manifest::cluster_name(&service.cluster);
+    let described = set
+        .manifests
+        .iter()
+        .find(|manifest| manifest.key() == (cluster.to_owned(), service.name.clone()));
+    if let Some(manifest) = described {
+        return Err(exit::refuse(&format!(
+            "{}:{} describes {} ({cluster}); remove that first, or it is created again",
+            manifest.file, manifest.line, service.name
+        )));
+    }
+    let may_describe = set.broken.iter().find(|broken| {
+        let may_be = |known: &Option<String>, wanted: &str| {
+            known
+                .as_ref()
+                .is_none_or(|known| known == wanted || known.contains("${"))
+        };
+        may_be(&broken.cluster, cluster) && may_be(&broken.name, &service.name)
+    });
+    match may_describe {
+        Some(broken) => Err(exit::refuse(&format!(
+            "{} has errors and may describe {} ({cluster}); correct it first (evenkeel validate)",
+            broken.file, service.name
+        ))),
+        None => Ok(()),
     }
 }

@@ -17,6 +17,7 @@ mod retry;
 mod run;
 mod status;
 mod validate;
+mod verify;
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -51,6 +52,8 @@ enum Command {
     /// Allows what failed to be tried again.
     Retry(retry::Retry),
 
+    /// Checks that what manifests name is there, and changes nothing.
+    Verify(verify::Verify),
     /// Writes the manifest of a live service.
     Init(init::Init),
     /// Takes over a live service that nobody answers for.
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Logs(logs) => runtime.block_on(exit::unless_interrupted(logs.run())),
         Command::Events(events) => runtime.block_on(exit::unless_interrupted(events.run())),
 
+        Command::Verify(verify) => runtime.block_on(exit::unless_interrupted(verify.run())),
         Command::Init(init) => runtime.block_on(exit::unless_interrupted(init.run())),
         Command::Adopt(adopt) => runtime.block_on(exit::unless_interrupted(adopt.run())),
         Command::Delete(delete) => runtime.block_on(exit::unless_interrupted(delete.run())),

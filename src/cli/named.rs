@@ -13,9 +13,9 @@ use crate::{
 #[derive(Debug, Args)]
 pub(super) struct Named {
     /// The service: NAME or CLUSTER/NAME.
-    name: String,
+    pub(super) name: String,
 
-    /// Its cluster; without it, the one that the service's manifest names.
+    /// Its cluster; without it, the one that the manifests name.
     #[arg(long, value_name = "CLUSTER")]
     cluster: Option<String>,
 

@@ -155,6 +155,18 @@ fn the_core_is_pure() {
 }
 
 #[test]
+fn only_the_command_deletes() {
+    let allowed = ["aws/delete.rs", "aws/mod.rs", "cli/delete.rs"];
+    let names: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, text)| text.contains("Deleter") || text.contains("delete_service"))
+        .map(|(path, _)| path)
+        .filter(|path| !allowed.iter().any(|allowed| path.ends_with(allowed)))
+        .collect();
+    assert!(names.is_empty(), "{names:?}");
+}
+
+#[test]
 fn main_stays_short() {
     let main = include_str!("../../src/main.rs");
     assert!(main.lines().count() < 60);

@@ -9,10 +9,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod adoption;
 mod architecture;
 mod bad_input;
+mod bare;
 mod load;
 mod local;
+mod random_service;
 mod readme;
 mod rollouts;
 mod world;
