@@ -196,7 +196,12 @@ fn definition(live: &Live<'_>, name: &str) -> Document {
             *image = json!("${image}");
         }
     }
-    escaped.as_object().cloned().unwrap_or_default()
+    let mut definition = escaped.as_object().cloned().unwrap_or_default();
+    // The long part comes last.
+    if let Some(containers) = definition.shift_remove("containerDefinitions") {
+        definition.insert("containerDefinitions".to_owned(), containers);
+    }
+    definition
 }
 
 /// What is written as `${` in AWS is no reference of ours.

@@ -166,11 +166,12 @@ fn container(
     let files = json!([{"name": "nofile", "softLimit": 1024, "hardLimit": 4096}]);
     sometimes(rng, &mut container, "ulimits", files);
     sometimes(rng, &mut container, "user", json!("1000:1000"));
+    let is_read_only = rng.bool();
     sometimes(
         rng,
         &mut container,
         "readonlyRootFilesystem",
-        json!(rng.clone().bool()),
+        json!(is_read_only),
     );
     let labels = json!({"com.example/team": text(rng), "b": "1"});
     sometimes(rng, &mut container, "dockerLabels", labels);
