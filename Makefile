@@ -20,8 +20,10 @@ up: setup ## Run everything on this machine: data tier, AWS, the API, the daemon
 	@cargo build --workspace --locked
 	@exec $(EVENKEEL) local up
 
-test: setup ## Run all tests, with a PostgreSQL and a Redis that end with them
+test: ## Run all tests, with a PostgreSQL and a Redis that end with them
+	@scripts/setup --test
 	@cargo build --workspace --all-targets --locked
+	@target/python/bin/python -m pytest -q tests/clients
 	@exec $(EVENKEEL) local data -- cargo test --workspace --locked
 
 lint: ## Check format, lints, the build without `local`, licences, bans and sources

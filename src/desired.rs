@@ -54,7 +54,14 @@ impl Desired {
                 Some(manifest.task_definition_with(reference)),
                 digest.clone(),
             ),
-            Image::Missing { .. } => (None, None),
+            Image::Missing {
+                pinned: Some(pinned),
+                ..
+            } => (
+                Some(manifest.task_definition_with(&pinned.reference)),
+                Some(pinned.digest.clone()),
+            ),
+            Image::Missing { pinned: None, .. } => (None, None),
         };
         Self {
             owner: format!("{}/{cluster}/{name}", settings.owner),

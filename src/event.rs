@@ -31,6 +31,8 @@ pub enum Kind {
     Applied,
     /// Someone else changed what the manifest says.
     Drift,
+    /// Too few targets were healthy for too long, and the tasks are being replaced.
+    Redeployed,
     /// A deployment began.
     RolloutStarted,
     /// A deployment reached its end.
@@ -56,6 +58,7 @@ impl Kind {
             Self::Created => "Created",
             Self::Applied => "Applied",
             Self::Drift => "Drift",
+            Self::Redeployed => "Redeployed",
             Self::RolloutStarted => "RolloutStarted",
             Self::RolloutCompleted => "RolloutCompleted",
             Self::RolledBack => "RolledBack",

@@ -16,6 +16,7 @@ pub mod desired;
 pub mod diff;
 pub mod document;
 pub mod event;
+pub mod home;
 pub mod init;
 #[cfg(feature = "local")]
 pub mod local;

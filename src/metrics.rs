@@ -20,6 +20,8 @@ pub struct Metrics {
     pub longest_running: prometheus::Gauge,
     /// Whether this daemon acts.
     pub leader: IntGauge,
+    /// Whether deployments are withheld because too many would start at once.
+    pub brake: IntGauge,
     /// 1 for the phase that a service is in, 0 for the others.
     pub phase: IntGaugeVec,
     /// Tasks that a service should run.
@@ -98,6 +100,13 @@ impl Metrics {
             leader: add(
                 &registry,
                 IntGauge::new("evenkeel_leader", "Whether this daemon acts.")?,
+            )?,
+            brake: add(
+                &registry,
+                IntGauge::new(
+                    "evenkeel_brake_engaged",
+                    "Whether deployments are withheld because too many would start at once without an edit.",
+                )?,
             )?,
             phase: add(
                 &registry,

@@ -15,6 +15,11 @@ pub const IMAGE: &str = "evenkeel:image";
 pub const LABELS: &str = "evenkeel:labels";
 /// On services: the ARN of the failed service deployment that someone allowed to be tried again.
 pub const FORGIVEN: &str = "evenkeel:forgiven";
+/// On services: when too few healthy targets last led to a redeployment, RFC 3339, and [`ENDED`] once the minimum was met
+/// again.
+pub const REDEPLOYED: &str = "evenkeel:redeployed";
+/// What follows the time in [`REDEPLOYED`] when that incident is over.
+pub const ENDED: &str = "ended";
 /// On definitions: the image tag as the manifest wrote it, for people to read.
 pub const IMAGE_TAG: &str = "evenkeel:tag";
 

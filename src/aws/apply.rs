@@ -54,6 +54,10 @@ impl Aws {
                 let answer = ecs!(self, operation, client.update_service(), input)?;
                 Ok(Applied::Service(service_of(&answer.document)))
             }
+            Write::StopServiceDeployment => {
+                ecs!(self, operation, client.stop_service_deployment(), input)
+                    .map(|_| Applied::Done)
+            }
             Write::DeregisterTaskDefinition => {
                 ecs!(self, operation, client.deregister_task_definition(), input)
                     .map(|_| Applied::Done)
@@ -113,6 +117,7 @@ impl Aws {
             | Write::DeregisterTaskDefinition
             | Write::CreateService
             | Write::UpdateService
+            | Write::StopServiceDeployment
             | Write::TagResource
             | Write::UntagResource => Ok(()),
         }

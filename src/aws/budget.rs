@@ -17,12 +17,12 @@ pub enum Bucket {
     ServiceModify,
     /// DescribeServices, ListServices.
     ServiceRead,
+    /// DescribeClusters.
+    ClusterRead,
     /// ListServiceDeployments, DescribeServiceDeployments.
     ServiceDeployment,
     /// DescribeServiceRevisions.
     ServiceRevision,
-    /// DescribeClusters.
-    ClusterRead,
     /// ListTasks, DescribeTasks.
     ClusterResourceRead,
     /// TagResource, UntagResource.
@@ -65,9 +65,9 @@ impl Bucket {
         match self {
             Self::TaskDefinitionModify => (20.0, 1.0),
             Self::TaskDefinitionRead
+            | Self::ClusterRead
             | Self::ServiceDeployment
-            | Self::ServiceRevision
-            | Self::ClusterRead => (50.0, 20.0),
+            | Self::ServiceRevision => (50.0, 20.0),
             Self::ServiceModify => (50.0, 5.0),
             Self::ServiceRead | Self::ClusterResourceRead => (100.0, 20.0),
             Self::TagModify => (20.0, 10.0),

@@ -14,8 +14,8 @@ const LOG_LINES: i32 = 10;
 const LONGEST_LINE: usize = 500;
 
 impl Aws {
-    /// The last task of `deployment` that stopped, with the end of its log. `None` when ECS has forgotten them: stopped
-    /// tasks are kept for about an hour.
+    /// The last task of `deployment` that failed, or else that stopped, with the end of its log. `None` when ECS has
+    /// forgotten them: stopped tasks are kept for about an hour.
     pub(super) async fn explain(
         &self,
         cluster: &str,
@@ -46,7 +46,9 @@ impl Aws {
         let last = document::objects(&described.document, "tasks")
             .filter(|task| document::text(task, "startedBy") == started_by)
             .max_by_key(|task| {
-                document::time(task, "stoppedAt").or(document::time(task, "stoppingAt"))
+                let stopped = document::time(task, "stoppedAt");
+                let at = stopped.or(document::time(task, "stoppingAt"));
+                (!is_scaled_in(task), at)
             });
         match last {
             Some(task) => self
@@ -82,10 +84,12 @@ impl Aws {
             }
             _ => Vec::new(),
         };
+        // A task that ECS stopped exits too, and how says nothing about why.
+        let ended_by_itself = document::text(task, "stopCode") == "EssentialContainerExited";
         Ok(TaskFailure {
             task: id.to_owned(),
             stopped_reason: document::text(task, "stoppedReason").to_owned(),
-            exit_code: exited.and_then(exit_code),
+            exit_code: exited.and_then(exit_code).filter(|_| ended_by_itself),
             container,
             log,
         })
@@ -132,6 +136,12 @@ impl Aws {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether ECS stopped the task because the rollback needs it no more, and not because anything was wrong with it.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
+fn is_scaled_in(task: &Document) -> bool {
+    document::text(task, "stoppedReason").starts_with("Scaling activity initiated by")
 }
 
 /// A line of somebody else's program, fit to be shown: bounded, and without what a terminal would obey.

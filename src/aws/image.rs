@@ -3,7 +3,7 @@
 use crate::{
     aws::{Aws, AwsError, Memory, Operation},
     manifest::{self, Manifest},
-    observed::{Image, LiveService},
+    observed::{Image, LiveService, Pinned},
     tags,
 };
 
@@ -25,12 +25,14 @@ impl Aws {
                 digest: None,
             });
         };
+        let live_tags = service.map(LiveService::tags).unwrap_or_default();
+        let matched = live_tags
+            .get(tags::IMAGE)
+            .filter(|_| live_tags.get(tags::APPLIED) == Some(&manifest.digest))
+            .map(|digest| pinned(&image.repository, digest));
         if !image.track {
-            let live_tags = service.map(LiveService::tags).unwrap_or_default();
-            if live_tags.get(tags::APPLIED) == Some(&manifest.digest)
-                && let Some(digest) = live_tags.get(tags::IMAGE)
-            {
-                return Ok(pinned(&image.repository, digest));
+            if let Some(matched) = matched {
+                return Ok(resolved(matched));
             }
             if let Some((digest, known)) = &memory.image
                 && *digest == manifest.digest
@@ -38,11 +40,15 @@ impl Aws {
                 return Ok(known.clone());
             }
         }
-        let resolved = self.resolve_tag(image, registry).await?;
-        if let Image::Resolved { .. } = &resolved {
-            memory.image = Some((manifest.digest.clone(), resolved.clone()));
+        let mut found = self.resolve_tag(image, registry).await?;
+        match &mut found {
+            Image::Resolved { .. } => {
+                memory.image = Some((manifest.digest.clone(), found.clone()));
+            }
+            Image::Missing { pinned, .. } => *pinned = matched,
+            Image::NotUsed => {}
         }
-        Ok(resolved)
+        Ok(found)
     }
 
     async fn resolve_tag(
@@ -70,7 +76,7 @@ impl Aws {
                 .first()
                 .and_then(|detail| detail.image_digest())
             {
-                Some(digest) => Ok(pinned(&image.repository, digest)),
+                Some(digest) => Ok(resolved(pinned(&image.repository, digest))),
                 None => Ok(missing(image, "ECR names no digest for it")),
             },
             Err(error) if error.code == "ImageNotFoundException" => Ok(missing(
@@ -86,16 +92,24 @@ impl Aws {
     }
 }
 
-fn pinned(repository: &str, digest: &str) -> Image {
-    Image::Resolved {
+fn pinned(repository: &str, digest: &str) -> Pinned {
+    Pinned {
         reference: format!("{repository}@{digest}"),
-        digest: Some(digest.to_owned()),
+        digest: digest.to_owned(),
+    }
+}
+
+fn resolved(pinned: Pinned) -> Image {
+    Image::Resolved {
+        reference: pinned.reference,
+        digest: Some(pinned.digest),
     }
 }
 
 fn missing(image: &manifest::Image, why: &str) -> Image {
     Image::Missing {
         problem: format!("image {}:{}: {why}", image.repository, image.tag),
+        pinned: None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod apply;
 mod budget;
 mod clients;
+mod cluster;
 mod delete;
 mod error;
 mod explain;
@@ -10,9 +11,11 @@ mod history;
 mod image;
 mod json;
 mod logs;
+mod memory;
 mod observe;
 mod operation;
 mod preflight;
+mod target_health;
 
 use std::{future::Future, sync::Arc, time::Instant};
 
@@ -25,7 +28,8 @@ pub use clients::Clients;
 pub use delete::Deleter;
 pub use error::{AwsError, Class};
 pub use logs::{LogLine, LogStream};
-pub use observe::{Described, Memory, SERVICES_PER_CALL, Seen};
+pub use memory::Memory;
+pub use observe::{Described, SERVICES_PER_CALL, Seen};
 pub use operation::Operation;
 pub use preflight::{ClusterState, TargetGroup};
 
@@ -38,6 +42,7 @@ pub struct Aws {
     budget: Arc<Budget>,
     metrics: Metrics,
     definitions: observe::Definitions,
+    homes: cluster::Homes,
 }
 
 impl Aws {
@@ -48,6 +53,7 @@ impl Aws {
             budget: Arc::default(),
             metrics,
             definitions: observe::Definitions::default(),
+            homes: cluster::Homes::default(),
         }
     }
 

@@ -12,54 +12,13 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
-    aws::{Aws, AwsError, Class, Operation, ecs, history::Past},
+    aws::{Aws, AwsError, Class, Memory, Operation, ecs},
     desired::{Desired, Settings},
-    diff::Difference,
     document::{self, Document},
     manifest::Manifest,
-    observed::{self, Image, LiveService, LogGroup, Observed, Revision, Targets},
+    observed::{self, LiveService, LogGroup, Observed, Revision},
     plan, tags,
 };
-
-/// What one service's passes pass on to each other. Losing it costs a few reads and nothing else.
-#[derive(Debug, Default)]
-pub struct Memory {
-    /// What the image meant when the manifest with this digest was first seen.
-    pub(super) image: Option<(String, Image)>,
-    /// What the past deployments were; they do not change once they are over.
-    pub(super) past: Past,
-    /// Revisions are counted once per definition that the service names.
-    tidied: Option<String>,
-    /// Differences that AWS accepted under the manifest with this digest, and did not take.
-    not_taken: Option<(String, Vec<Difference>)>,
-}
-
-impl Memory {
-    /// Differences that AWS has accepted without taking them, as long as the manifest has this digest.
-    pub fn not_taken(&self, manifest_digest: &str) -> &[Difference] {
-        match &self.not_taken {
-            Some((digest, differences)) if digest == manifest_digest => differences,
-            Some(_) | None => &[],
-        }
-    }
-
-    /// Notes what an answer to a write still shows as it was. Such an answer is not a stale read.
-    pub fn note_not_taken(&mut self, manifest_digest: &str, remaining: Vec<Difference>) {
-        if remaining.is_empty() {
-            return;
-        }
-        let mut known = self.not_taken(manifest_digest).to_vec();
-        known.extend(remaining);
-        self.not_taken = Some((manifest_digest.to_owned(), known));
-    }
-
-    /// Forgets what a look shows no more: should it come again, it is someone else's doing.
-    pub fn forget_all_but(&mut self, shown: &[Difference]) {
-        if let Some((_, known)) = &mut self.not_taken {
-            known.retain(|difference| shown.contains(difference));
-        }
-    }
-}
 
 /// One look at one service.
 #[derive(Debug, Clone)]
@@ -144,19 +103,20 @@ impl Aws {
         aws_time: Timestamp,
         memory: &mut Memory,
     ) -> Result<Seen, AwsError> {
+        self.check_home(manifest).await?;
         let definition = match &service {
             Some(service) => Some(self.describe_definition(service.task_definition()).await?),
             None => None,
         };
         let image = self.image(manifest, service.as_ref(), memory).await?;
         let desired = Desired::new(Arc::clone(manifest), settings, &image);
-        let (targets, log_group) =
-            tokio::try_join!(self.targets(manifest), self.log_group(manifest))?;
-        let history = match &service {
-            Some(service) if plan::needs_history(&desired, service, definition.as_ref()) => {
-                self.history(manifest, &mut memory.past).await?
-            }
-            Some(_) | None => Vec::new(),
+        let (targets, log_group) = tokio::try_join!(
+            self.targets(manifest, service.as_ref(), &mut memory.strangers),
+            self.log_group(manifest)
+        )?;
+        let rival = match &service {
+            Some(_) => None,
+            None => self.rival(manifest).await?,
         };
         let revisions =
             if self.needs_revisions(&desired, service.as_ref(), definition.as_ref(), memory) {
@@ -167,21 +127,31 @@ impl Aws {
             } else {
                 Vec::new()
             };
-        let observed = Observed {
+        let mut observed = Observed {
             service,
             definition,
             revisions,
-            history,
+            history: Vec::new(),
             log_group,
             image,
             targets,
+            progress: None,
+            unhealthy_since: None,
+            rival,
             aws_time,
         };
+        memory.follow(manifest, &mut observed);
+        if plan::needs_history(&desired, &observed) {
+            observed.history = self.history(manifest, &mut memory.past).await?;
+        }
         Ok(Seen { desired, observed })
     }
 
     /// A definition by ARN; asked once per process.
-    pub(super) async fn describe_definition(&self, arn: &str) -> Result<Revision, AwsError> {
+    ///
+    /// # Errors
+    /// When AWS does not tell it.
+    pub async fn describe_definition(&self, arn: &str) -> Result<Revision, AwsError> {
         if let Some(known) = self
             .definitions
             .0
@@ -216,39 +186,6 @@ impl Aws {
         }
         known.insert(arn.to_owned(), revision.clone());
         Ok(revision)
-    }
-
-    async fn targets(&self, manifest: &Manifest) -> Result<Option<Targets>, AwsError> {
-        let balancers = document::objects(&manifest.service, "loadBalancers");
-        let group = balancers
-            .map(|balancer| document::text(balancer, "targetGroupArn"))
-            .find(|arn| !arn.is_empty());
-        let Some(group) = group else { return Ok(None) };
-        let request = self
-            .clients
-            .elbv2
-            .describe_target_health()
-            .target_group_arn(group);
-        let answer = self
-            .call(Operation::DESCRIBE_TARGET_HEALTH, request.send())
-            .await?;
-        let mut targets = Targets {
-            healthy: 0,
-            total: 0,
-        };
-        for state in answer
-            .target_health_descriptions()
-            .iter()
-            .filter_map(|d| d.target_health()?.state())
-        {
-            match state.as_str() {
-                "draining" | "unused" => continue,
-                "healthy" => targets.healthy += 1,
-                _ => {}
-            }
-            targets.total += 1;
-        }
-        Ok(Some(targets))
     }
 
     async fn log_group(&self, manifest: &Manifest) -> Result<LogGroup, AwsError> {

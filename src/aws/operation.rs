@@ -31,6 +31,8 @@ const fn logs(name: &'static str, bucket: Bucket) -> Operation {
 
 impl Operation {
     pub(super) const DESCRIBE_SERVICES: Self = ecs("DescribeServices", Bucket::ServiceRead);
+    pub(super) const DESCRIBE_CLUSTERS: Self = ecs("DescribeClusters", Bucket::ClusterRead);
+    pub(super) const LIST_SERVICES: Self = ecs("ListServices", Bucket::ServiceRead);
     pub(super) const DESCRIBE_TASK_DEFINITION: Self =
         ecs("DescribeTaskDefinition", Bucket::TaskDefinitionRead);
     pub(super) const LIST_TASK_DEFINITIONS: Self =
@@ -59,7 +61,6 @@ impl Operation {
 
     // What only commands of people call.
     pub(super) const DELETE_SERVICE: Self = ecs("DeleteService", Bucket::ServiceModify);
-    pub(super) const DESCRIBE_CLUSTERS: Self = ecs("DescribeClusters", Bucket::ClusterRead);
     pub(super) const DESCRIBE_TARGET_GROUPS: Self = Self {
         service: "elasticloadbalancing",
         name: "DescribeTargetGroups",
@@ -77,7 +78,10 @@ impl Operation {
             Write::RegisterTaskDefinition | Write::DeregisterTaskDefinition => {
                 ecs(write.name(), Bucket::TaskDefinitionModify)
             }
-            Write::CreateService | Write::UpdateService => ecs(write.name(), Bucket::ServiceModify),
+            // StopServiceDeployment's own limit is not published.
+            Write::CreateService | Write::UpdateService | Write::StopServiceDeployment => {
+                ecs(write.name(), Bucket::ServiceModify)
+            }
             Write::TagResource | Write::UntagResource => ecs(write.name(), Bucket::TagModify),
         }
     }

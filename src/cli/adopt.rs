@@ -17,7 +17,7 @@ use crate::{
     diff::Difference,
     document::Document,
     manifest::Manifest,
-    plan::{self, Plan, Step, Write},
+    plan::{self, Lessons, Plan, Step, Write},
     reconcile::{self, Stopped},
     tags,
 };
@@ -110,7 +110,7 @@ impl Adopt {
                 }
             }
         }
-        let plan = plan::plan(&seen.desired, &seen.observed, &[]);
+        let plan = plan::plan(&seen.desired, &seen.observed, &Lessons::default());
         let adopted = Adopted {
             service: name,
             cluster,
@@ -129,7 +129,7 @@ async fn tag(
     arn: &str,
     live: &BTreeMap<String, String>,
 ) -> Result<(), exit::Code> {
-    let plan = plan::plan(&seen.desired, &seen.observed, &[]);
+    let plan = plan::plan(&seen.desired, &seen.observed, &Lessons::default());
     let labels = &seen.desired.manifest.labels;
     let matches = plan.differences.is_empty()
         && plan.blocked.is_empty()

@@ -18,7 +18,7 @@ use crate::{
     manifest::Manifest,
     plan::{self, Plan, Step},
     reconcile::{self, Stopped},
-    status::{self, Phase, Progress, ServiceStatus},
+    status::{self, Phase, ServiceStatus},
 };
 
 /// Between two looks at a rollout.
@@ -100,7 +100,7 @@ impl One<'_> {
                 Ok(seen) => seen,
                 Err(error) => return exit::fail(&format!("{name}: {error}")),
             };
-            let plan = self.plan(&seen, &memory);
+            let plan = self.plan(&seen, &mut memory);
             let told = |step: &Step| say(name, step.operation.name());
             let outcome = reconcile::carry_out(self.aws, &seen, &plan, &mut memory, told).await;
             match outcome {
@@ -132,31 +132,23 @@ impl One<'_> {
             .await
     }
 
-    fn plan(&self, seen: &Seen, memory: &Memory) -> Plan {
+    fn plan(&self, seen: &Seen, memory: &mut Memory) -> Plan {
         plan::plan(
             &seen.desired,
             &seen.observed,
-            memory.not_taken(&self.manifest.digest),
+            memory.lessons.under(&self.manifest.digest),
         )
     }
 
     /// Looks until nothing is under way any more. A look that fails for a while is borne until the deadline.
     async fn follow(&self, memory: &mut Memory, deadline: Instant) -> Followed {
         let name = &self.manifest.name;
-        let mut progress = None;
         let mut before: Option<ServiceStatus> = None;
         loop {
             match self.look(memory).await {
                 Ok(seen) => {
                     let plan = self.plan(&seen, memory);
-                    progress = Progress::follow(progress, &seen.observed);
-                    let now = status::status(
-                        &seen.desired,
-                        &seen.observed,
-                        &plan,
-                        progress.as_ref(),
-                        before.as_ref(),
-                    );
+                    let now = status::status(&seen.desired, &seen.observed, &plan, before.as_ref());
                     let is_under_way = now.rollout.is_some() || now.phase == Phase::Progressing;
                     let is_over = self.timeout == 0 || !is_under_way;
                     let is_told = before.as_ref().is_some_and(|told| {

@@ -17,7 +17,8 @@ use crate::{
     manifest::{self, LogGroup, Manifest, Options, References},
     normal::Form,
     observed::{LiveService, Revision},
-    plan, tags,
+    plan::{self, Lessons},
+    tags,
 };
 
 /// Arguments of `init`.
@@ -130,7 +131,7 @@ impl Init {
             .observe(manifest, settings, Some(service), time, &mut memory)
             .await
             .map_err(|error| exit::fail(&error.to_string()))?;
-        let plan = plan::plan(&seen.desired, &seen.observed, &[]);
+        let plan = plan::plan(&seen.desired, &seen.observed, &Lessons::default());
         if plan.differences.is_empty() && plan.blocked.is_empty() {
             return Ok(());
         }

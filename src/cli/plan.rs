@@ -13,7 +13,7 @@ use crate::{
     },
     manifest::Manifest,
     observed::{Observed, RolloutState},
-    plan::{self, Cause},
+    plan::{self, Cause, Lessons},
 };
 
 /// Arguments of `plan`.
@@ -148,7 +148,7 @@ impl Plan {
         {
             match seen {
                 Ok(seen) => {
-                    let plan = plan::plan(&seen.desired, &seen.observed, &[]);
+                    let plan = plan::plan(&seen.desired, &seen.observed, &Lessons::default());
                     plans.push(ServicePlan::new(&manifest, &seen.observed, plan));
                 }
                 Err(error) => {

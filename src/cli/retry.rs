@@ -10,7 +10,7 @@ use crate::{
         inputs::{self, Inputs},
         named, output,
     },
-    plan,
+    plan::{self, Lessons},
 };
 
 /// Arguments of `retry`.
@@ -48,7 +48,7 @@ impl Retry {
             Ok(seen) => seen,
             Err(error) => return exit::fail(&error.to_string()),
         };
-        let plan = plan::plan(&seen.desired, &seen.observed, &[]);
+        let plan = plan::plan(&seen.desired, &seen.observed, &Lessons::default());
         let (Some(hold), Some(service)) = (plan.hold, &seen.observed.service) else {
             let reasons: Vec<_> = plan.blocked.iter().map(ToString::to_string).collect();
             let reasons = if reasons.is_empty() {

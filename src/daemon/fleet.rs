@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -18,15 +18,18 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    aws::{Aws, Described, SERVICES_PER_CALL},
-    daemon::{Board, board::Key, queue::Queue, report::Reporter, watch::Reading},
+    aws::{Aws, AwsError, Described, SERVICES_PER_CALL},
+    daemon::{Board, board::Key, brake::Brake, queue::Queue, report::Reporter, watch::Reading},
     desired::Settings,
     manifest::{self, Manifest, ManifestSet},
     reconcile::{self, Carried, Next, Passed},
+    status::ServiceStatus,
 };
 
 /// How long running passes may take to end after the daemon was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(4);
+/// How many resyncs there are between two looks for services without a manifest.
+const CENSUS: u32 = 10;
 /// How old the gauges of the queue may become.
 const GAUGES: Duration = Duration::from_secs(5);
 
@@ -49,6 +52,9 @@ pub struct Fleet {
     set: Option<ManifestSet>,
     services: BTreeMap<Key, Service>,
     queue: Queue,
+    brake: Arc<Mutex<Brake>>,
+    /// When services without a manifest are looked for again, once a turn over the fleet has ended.
+    next_census: Instant,
     work: JoinSet<Done>,
     working_on: HashMap<Id, Vec<Key>>,
 }
@@ -63,6 +69,8 @@ struct Service {
 enum Done {
     Described(Vec<(Key, Described, Timestamp)>),
     Passed(Box<(Key, Carried, Passed, Duration)>),
+    /// The services of a cluster that have our owner tag and no manifest.
+    Counted(String, Result<Vec<ServiceStatus>, AwsError>),
 }
 
 impl Fleet {
@@ -71,6 +79,8 @@ impl Fleet {
         Self {
             aws,
             queue: Queue::new(pace.resync),
+            brake: Arc::new(Mutex::new(Brake::new(pace.resync))),
+            next_census: Instant::now(),
             pace,
             board,
             reporter,
@@ -150,6 +160,7 @@ impl Fleet {
         let acting: BTreeSet<_> = next.manifests.iter().map(Manifest::key).collect();
         let clusters = acting.iter().map(|(cluster, _)| cluster.as_str()).collect();
         self.board.keep_answers(&clusters);
+        self.brake().set(&acting);
         let gone: Vec<_> = self
             .services
             .keys()
@@ -182,11 +193,34 @@ impl Fleet {
         }
         if let Some(took) = self.queue.turn_ended(now) {
             self.reporter.turn(took);
+            self.look_for_orphans(now);
         }
         self.reporter
             .queue(self.queue.depth(now), self.queue.longest_running(now));
         let latest = now + GAUGES;
         self.queue.wake().map_or(latest, |wake| wake.min(latest))
+    }
+
+    /// What a daemon before this one may have left: its manifests are gone, and only AWS remembers.
+    fn look_for_orphans(&mut self, now: Instant) {
+        if now < self.next_census {
+            return;
+        }
+        self.next_census = now + self.pace.resync * CENSUS;
+        let clusters: BTreeMap<_, _> = self
+            .services
+            .iter()
+            .map(|((name, _), service)| (name.clone(), service.manifest.cluster.clone()))
+            .collect();
+        for (name, cluster) in clusters {
+            let of_cluster = self.services.keys().filter(|key| key.0 == name);
+            let described = of_cluster.map(|(_, service)| service.clone()).collect();
+            let (aws, owner) = (self.aws.clone(), self.pace.settings.owner.clone());
+            self.work.spawn(async move {
+                let orphans = reconcile::orphans(&aws, &cluster, &owner, &described).await;
+                Done::Counted(name, orphans)
+            });
+        }
     }
 
     fn start_describe(&mut self, cluster: String, batch: Vec<(Key, String)>) {
@@ -218,10 +252,20 @@ impl Fleet {
         );
         let mut carried = std::mem::take(&mut service.carried);
         let its_key = key.clone();
+        let brake = Arc::clone(&self.brake);
         let pass = async move {
             let began = Instant::now();
-            let passed =
-                reconcile::pass(&aws, &manifest, &settings, described, time, &mut carried).await;
+            let permit = |wants| locked(&brake).ask(&its_key, wants, Instant::now());
+            let passed = reconcile::pass(
+                &aws,
+                &manifest,
+                &settings,
+                described,
+                time,
+                &mut carried,
+                permit,
+            )
+            .await;
             Done::Passed(Box::new((its_key, carried, passed, began.elapsed())))
         };
         let id = self.work.spawn(pass).id();
@@ -251,6 +295,10 @@ impl Fleet {
                 let (key, carried, passed, took) = *done;
                 self.passed(&key, carried, &passed, took);
             }
+            Ok((_, Done::Counted(cluster, Ok(found)))) => self.reporter.orphans(&cluster, found),
+            Ok((_, Done::Counted(cluster, Err(error)))) => {
+                tracing::warn!(cluster, %error, "services without a manifest were not looked for");
+            }
             Err(error) => {
                 // A panic is our bug; the service is looked at anew, with nothing remembered.
                 tracing::error!(%error, "a pass broke off");
@@ -266,6 +314,16 @@ impl Fleet {
 
     fn passed(&mut self, key: &Key, carried: Carried, passed: &Passed, took: Duration) {
         self.reporter.passed(key, passed, took);
+        let now = Instant::now();
+        let (awaited, is_engaged) = {
+            let mut brake = self.brake();
+            if passed.next == Next::Backoff {
+                brake.failed(key, now);
+            }
+            (brake.awaited(), brake.is_engaged())
+        };
+        self.queue.hurry(&awaited, now);
+        self.reporter.brake(is_engaged);
         // Nothing more is told of a service whose manifest went meanwhile.
         if let Some(service) = self.services.get_mut(key) {
             if let Some(status) = &carried.status {
@@ -278,6 +336,10 @@ impl Fleet {
         self.end(key, passed.next);
     }
 
+    fn brake(&self) -> MutexGuard<'_, Brake> {
+        locked(&self.brake)
+    }
+
     fn names(&self, cluster: &str) -> bool {
         self.services.keys().any(|(named, _)| named == cluster)
     }
@@ -285,6 +347,10 @@ impl Fleet {
     fn end(&mut self, key: &Key, next: Next) {
         self.queue.ended(key, next, fastrand::f64(), Instant::now());
     }
+}
+
+fn locked(brake: &Mutex<Brake>) -> MutexGuard<'_, Brake> {
+    brake.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The daemon: manifests come in, passes go out, and whoever asks is told.
 
 mod board;
+mod brake;
 mod fleet;
 mod http;
 mod problem;

@@ -82,6 +82,18 @@ impl Queue {
         };
     }
 
+    /// These are due now, but for those that wait after a failure.
+    pub(super) fn hurry(&mut self, keys: &[Key], now: Instant) {
+        for key in keys {
+            if let Some(entry) = self.entries.get_mut(key)
+                && entry.failures == 0
+                && let State::Waiting { due } = &mut entry.state
+            {
+                *due = now.min(*due);
+            }
+        }
+    }
+
     /// A service's manifest is gone.
     pub(super) fn gone(&mut self, key: &Key) {
         if let Some(turn) = &mut self.turn {

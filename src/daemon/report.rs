@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::{
     daemon::{Board, board::Key, problem, series},
+    diff::Difference,
     event::{Event, Kind},
     manifest::{Manifest, ManifestSet},
     metrics::Metrics,
@@ -143,6 +144,36 @@ impl Reporter {
         }
     }
 
+    /// What a look for services without a manifest found in a cluster: every one that there is.
+    pub(super) fn orphans(&mut self, cluster: &str, found: Vec<ServiceStatus>) {
+        let found: BTreeMap<_, _> = found
+            .into_iter()
+            .map(|status| ((status.cluster.clone(), status.name.clone()), status))
+            .collect();
+        for key in self.board.keys() {
+            let is_orphan = self
+                .board
+                .status(&key)
+                .is_some_and(|status| status.phase == Phase::Orphaned);
+            if is_orphan && key.0 == cluster && !found.contains_key(&key) {
+                self.board.remove_status(&key);
+                self.tidy(&key);
+            }
+        }
+        for (key, status) in found.into_iter().take(ORPHANS_KEPT) {
+            if self.acting.contains(&key) || self.board.service(&key).is_some() {
+                continue;
+            }
+            self.note(event(
+                &key,
+                status.since,
+                Kind::Orphaned,
+                status.message.clone(),
+            ));
+            self.told(&key, status);
+        }
+    }
+
     fn told_now(&self) -> BTreeMap<Key, ServiceStatus> {
         let key = |status: &ServiceStatus| (status.cluster.clone(), status.name.clone());
         let services = self.board.services().into_iter();
@@ -179,13 +210,11 @@ impl Reporter {
                 .observe(*seconds);
         }
         for event in &passed.events {
-            if event.kind == Kind::Drift {
-                for kind in drift_kinds(event) {
-                    self.metrics
-                        .drift
-                        .with_label_values(&[cluster, service, kind])
-                        .inc();
-                }
+            for kind in drift_kinds(event) {
+                self.metrics
+                    .drift
+                    .with_label_values(&[cluster, service, kind])
+                    .inc();
             }
             self.note(event.clone());
         }
@@ -246,6 +275,11 @@ impl Reporter {
             .set(longest_running.as_secs_f64());
     }
 
+    /// Whether deployments are withheld because too many would start at once.
+    pub(super) fn brake(&self, is_engaged: bool) {
+        self.metrics.brake.set(i64::from(is_engaged));
+    }
+
     pub(super) fn turn(&self, took: Duration) {
         self.metrics.resync.set(took.as_secs_f64());
     }
@@ -260,6 +294,7 @@ impl Reporter {
             Kind::Created
             | Kind::Applied
             | Kind::Drift
+            | Kind::Redeployed
             | Kind::RolloutStarted
             | Kind::RolloutCompleted
             | Kind::Recovered
@@ -291,16 +326,26 @@ fn event((cluster, service): &Key, time: Timestamp, kind: Kind, message: String)
     }
 }
 
-fn drift_kinds(event: &Event) -> std::collections::BTreeSet<&'static str> {
-    event
-        .changes
-        .iter()
-        .map(|difference| match difference {
-            image if image.is_in_definition() && image.pointer.ends_with("/image") => "image",
-            definition if definition.is_in_definition() => "task_definition",
-            _ => "service",
-        })
-        .collect()
+fn drift_kinds(event: &Event) -> BTreeSet<&'static str> {
+    let kind = |difference: &Difference| match difference {
+        image if image.is_in_definition() && image.pointer.ends_with("/image") => "image",
+        definition if definition.is_in_definition() => "task_definition",
+        _ => "service",
+    };
+    match event.kind {
+        Kind::Drift => event.changes.iter().map(kind).collect(),
+        Kind::Redeployed => BTreeSet::from(["target_health"]),
+        Kind::Created
+        | Kind::Applied
+        | Kind::RolloutStarted
+        | Kind::RolloutCompleted
+        | Kind::RolledBack
+        | Kind::Held
+        | Kind::Blocked
+        | Kind::Error
+        | Kind::Recovered
+        | Kind::Orphaned => BTreeSet::new(),
+    }
 }
 
 #[cfg(test)]

@@ -132,19 +132,9 @@ pub(super) fn target_health(
     let grace_period = health
         .take("gracePeriod")
         .and_then(|field| field.duration(report));
-    let action = health.take("action").and_then(|field| {
-        let place = field.place();
-        let action = field.choice(&ACTIONS, report);
-        if action == Some(TargetHealthAction::Redeploy) {
-            report
-                .warning(
-                    place,
-                    "too few healthy targets are only reported by this version",
-                )
-                .help("`action: report` says so; a redeploy is yours to start");
-        }
-        action
-    });
+    let action = health
+        .take("action")
+        .and_then(|field| field.choice(&ACTIONS, report));
     health.finish(report);
     Some(TargetHealth {
         minimum_healthy: minimum_healthy?,

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     desired::Desired,
-    diff::{differences, is_ignored},
+    diff::{Difference, differences, is_ignored},
     document::{self, Document},
     observed::{LiveService, Observed, Outcome, PastDeployment},
     plan::revisions::definition_differences,
@@ -33,14 +33,28 @@ const OMITTED_BY_FIRST: &[&str] = &["loadBalancers", "serviceRegistries"];
 pub struct Hold {
     /// The failed service deployment's ARN.
     pub deployment: String,
-    /// The image that it ran, as a person would name it.
+    /// The image that it ran, as a person would name it; empty when the definition is not what failed.
     pub image: String,
     /// The image's digest, when it is known.
     pub digest: String,
+    /// The service's fields that were changed with it, by their paths.
+    pub fields: Vec<String>,
     /// Why it failed.
     pub reason: String,
     /// When it failed.
     pub since: Option<Timestamp>,
+}
+
+impl Hold {
+    /// What is held, in a few words.
+    pub fn what(&self) -> String {
+        let image = document::short_name(&self.image);
+        match (image, self.fields.join(", ")) {
+            ("", fields) => fields,
+            (image, fields) if fields.is_empty() => image.to_owned(),
+            (image, fields) => format!("{image} with {fields}"),
+        }
+    }
 }
 
 /// The newest deployment that aimed at exactly what is desired, if it failed. One that was replaced before its end says
@@ -62,8 +76,9 @@ pub(super) fn is_forgiven(past: &PastDeployment, service: &LiveService) -> bool 
     service.tags().get(tags::FORGIVEN) == Some(&past.arn)
 }
 
-/// What is told of it.
-pub(super) fn describe(past: &PastDeployment, desired: &Desired) -> Hold {
+/// What is told of it. `left` is what still differs: when that is nothing but fields of the service, it is these that
+/// failed, and the definition may run with others.
+pub(super) fn describe(past: &PastDeployment, desired: &Desired, left: &[Difference]) -> Hold {
     let containers = past
         .definition
         .iter()
@@ -87,13 +102,25 @@ pub(super) fn describe(past: &PastDeployment, desired: &Desired) -> Hold {
         .definition
         .as_ref()
         .and_then(|definition| definition.tags.get(tags::IMAGE_TAG));
-    Hold {
-        deployment: past.arn.clone(),
-        image: tag.map_or_else(
+    let fields: Vec<_> = left
+        .iter()
+        .filter(|one| one.root() == "service" && CARRIED.contains(&one.member()))
+        .map(|one| one.path.clone())
+        .collect();
+    let (image, digest) = if !fields.is_empty() && !left.iter().any(Difference::is_in_definition) {
+        (String::new(), "")
+    } else {
+        let image = tag.map_or_else(
             || repository.to_owned(),
             |tag| format!("{repository}:{tag}"),
-        ),
+        );
+        (image, digest)
+    };
+    Hold {
+        deployment: past.arn.clone(),
+        image,
         digest: digest.to_owned(),
+        fields,
         reason: past
             .failure
             .as_ref()

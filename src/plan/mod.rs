@@ -3,10 +3,14 @@
 //! A plan is so exact that carrying it out leaves no choice: its steps are AWS operations with their inputs, in order.
 //! What it will not do, it says: differences left alone, a change held back, what has to end first.
 
+mod health;
 mod held;
+mod lessons;
 mod log_group;
+mod overdue;
 mod revisions;
 mod step;
+mod tagging;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -15,7 +19,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use health::{Incident, is_below_minimum};
 pub use held::Hold;
+pub use lessons::Lessons;
+pub use overdue::is_overdue;
 pub use step::{REGISTERED, Step, Write, forgive};
 pub use update::{needs_history, not_registered, not_taken};
 
@@ -52,6 +59,12 @@ impl Plan {
             && self.hold.is_none()
     }
 
+    /// Leaves everything as it is, for this reason.
+    pub fn stop(&mut self, why: Blocked) {
+        self.steps.clear();
+        self.blocked.push(why);
+    }
+
     /// Whether carrying it out starts tasks.
     pub fn starts_deployment(&self) -> bool {
         self.steps.iter().any(Step::starts_deployment)
@@ -68,6 +81,8 @@ pub enum Cause {
     Edit,
     /// The manifest is the one that was matched: AWS has changed.
     Drift,
+    /// Nothing differs, but too few targets have been healthy for too long.
+    TargetHealth,
 }
 
 /// Why something is left as it is.
@@ -90,8 +105,16 @@ pub enum Blocked {
     NotTaken(Vec<String>),
     /// This log group exists and is not ours.
     LogGroupNotOwned(String),
+    /// Somebody else keeps changing these fields back.
+    Contested(Vec<String>),
+    /// The service does not exist, and this one has a target group of its manifest.
+    TargetGroupTaken(String),
     /// ECS is rolling back; what starts a deployment waits for its end.
     RollingBack,
+    /// Whether many services differ at once is not known before the others have been looked at.
+    AskingAround,
+    /// Too many services differ at once for it to be chance, in these words.
+    Brake(String),
     /// The manifest says `drift.policy: report`.
     ReportOnly,
 }
@@ -123,36 +146,49 @@ impl fmt::Display for Blocked {
                 f,
                 "the log group {name} exists and has no owner tag of ours; set `adopt: true` to have its retention changed"
             ),
+            Self::Contested(paths) => write!(
+                f,
+                "{} was set back three times within an hour, and somebody changes it again; it is left alone for an hour, or \
+                 until the manifest changes. Find out who does, or put it under drift.ignore",
+                paths.join(", ")
+            ),
+            Self::TargetGroupTaken(by) => write!(
+                f,
+                "service {by} has a target group of this manifest; nothing is created beside it. Delete that service \
+                 (`evenkeel delete {by}`), or give one of the two another target group"
+            ),
+            Self::AskingAround => f.write_str("the other services are looked at first"),
+            Self::Brake(why) => f.write_str(why),
             Self::RollingBack => f.write_str("ECS is rolling back; the change waits for its end"),
             Self::ReportOnly => f.write_str("drift is reported only (drift.policy: report)"),
         }
     }
 }
 
-/// Compares and decides. `not_taken` are differences that AWS has accepted before without taking them.
-pub fn plan(desired: &Desired, observed: &Observed, not_taken: &[Difference]) -> Plan {
+/// Compares and decides.
+pub fn plan(desired: &Desired, observed: &Observed, lessons: &Lessons) -> Plan {
     let mut plan = Plan::default();
     if let Some(reason) = &desired.manifest.suspend {
         plan.blocked.push(Blocked::Suspended(reason.clone()));
         return plan;
     }
-    if let Image::Missing { problem } = &observed.image {
+    if let Image::Missing { problem, .. } = &observed.image {
         plan.blocked.push(Blocked::ImageMissing(problem.clone()));
     }
     let log_group = log_group::log_group(desired, observed);
     match &observed.service {
-        None => create(desired, observed, log_group, not_taken, &mut plan),
+        None => create(desired, observed, log_group, lessons, &mut plan),
         Some(service) if service.status() == "DRAINING" => plan.blocked.push(Blocked::Draining),
         Some(service) => match service.tags().get(tags::OWNER) {
             Some(owner) if *owner != desired.owner => {
                 plan.blocked.push(Blocked::OwnedByOther(owner.clone()))
             }
             None if !desired.manifest.adopt => plan.blocked.push(Blocked::NotOwned),
-            Some(_) => update::update(desired, observed, service, log_group, not_taken, &mut plan),
+            Some(_) => update::update(desired, observed, service, log_group, lessons, &mut plan),
             None => {
                 plan.steps
                     .push(step::tag_owner(service.arn(), &desired.owner));
-                update::update(desired, observed, service, log_group, not_taken, &mut plan);
+                update::update(desired, observed, service, log_group, lessons, &mut plan);
             }
         },
     }
@@ -164,13 +200,18 @@ fn create(
     desired: &Desired,
     observed: &Observed,
     log_group: LogGroupPlan,
-    not_taken: &[Difference],
+    lessons: &Lessons,
     plan: &mut Plan,
 ) {
     plan.cause = Some(Cause::Create);
     plan.steps.extend(log_group.steps);
     plan.blocked.extend(log_group.blocked);
-    if let Some(definition) = revisions::choose(desired, observed, not_taken, plan) {
+    if let Some(rival) = &observed.rival {
+        plan.blocked.push(Blocked::TargetGroupTaken(rival.clone()));
+        plan.steps.clear();
+        return;
+    }
+    if let Some(definition) = revisions::choose(desired, observed, lessons, plan) {
         plan.steps.push(step::create_service(desired, &definition));
     }
 }

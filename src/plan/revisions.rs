@@ -5,7 +5,7 @@ use crate::{
     diff::{Difference, differences},
     document::Document,
     observed::{LiveService, Observed, Outcome, Revision},
-    plan::{Plan, REGISTERED, step},
+    plan::{Lessons, Plan, REGISTERED, step},
     shape, tags,
 };
 
@@ -25,7 +25,7 @@ pub(super) fn definition_differences(desired: &Desired, live: &Document) -> Vec<
 pub(super) fn choose(
     desired: &Desired,
     observed: &Observed,
-    not_taken: &[Difference],
+    lessons: &Lessons,
     plan: &mut Plan,
 ) -> Option<String> {
     let wanted = desired.definition.as_ref()?;
@@ -33,7 +33,7 @@ pub(super) fn choose(
         is_ours(revision, desired)
             && definition_differences(desired, &revision.document)
                 .iter()
-                .all(|found| not_taken.contains(found))
+                .all(|found| lessons.is_not_taken(found))
     };
     if let Some(revision) = observed.revisions.iter().find(fits) {
         return Some(revision.arn().to_owned());

@@ -47,6 +47,7 @@ impl Step {
             | Write::DeleteRetentionPolicy
             | Write::RegisterTaskDefinition
             | Write::DeregisterTaskDefinition
+            | Write::StopServiceDeployment
             | Write::TagResource
             | Write::UntagResource => false,
         }
@@ -57,6 +58,7 @@ impl Step {
         match self.operation {
             Write::CreateService
             | Write::UpdateService
+            | Write::StopServiceDeployment
             | Write::TagResource
             | Write::UntagResource => true,
             Write::CreateLogGroup
@@ -86,6 +88,8 @@ pub enum Write {
     /// ECS.
     UpdateService,
     /// ECS.
+    StopServiceDeployment,
+    /// ECS.
     TagResource,
     /// ECS.
     UntagResource,
@@ -102,6 +106,7 @@ impl Write {
             Self::DeregisterTaskDefinition => "DeregisterTaskDefinition",
             Self::CreateService => "CreateService",
             Self::UpdateService => "UpdateService",
+            Self::StopServiceDeployment => "StopServiceDeployment",
             Self::TagResource => "TagResource",
             Self::UntagResource => "UntagResource",
         }
@@ -190,6 +195,20 @@ pub(super) fn update_service(cluster: &str, name: &str, changes: Document) -> St
     input.insert("service".to_owned(), json!(name));
     input.extend(changes);
     step(Write::UpdateService, Value::Object(input))
+}
+
+/// Starts new tasks of what is desired already.
+pub(super) fn redeploy(cluster: &str, name: &str) -> Step {
+    let force = Document::from_iter([("forceNewDeployment".to_owned(), json!(true))]);
+    update_service(cluster, name, force)
+}
+
+/// Has ECS take the rollout back to the last one that was completed (API_StopServiceDeployment).
+pub(super) fn roll_back(service_deployment: &str) -> Step {
+    step(
+        Write::StopServiceDeployment,
+        json!({"serviceDeploymentArn": service_deployment, "stopType": "ROLLBACK"}),
+    )
 }
 
 pub(super) fn tag_owner(arn: &str, owner: &str) -> Step {

@@ -11,10 +11,11 @@ use crate::{
     manifest::DriftPolicy,
     observed::{LiveService, Observed, Revision, RolloutState},
     plan::{
-        Blocked, Cause, Plan, Write, held,
+        Blocked, Cause, Lessons, Plan, Write, health, held,
         log_group::LogGroupPlan,
+        overdue,
         revisions::{self, definition_differences},
-        step,
+        step, tagging,
     },
     shape, tags,
 };
@@ -22,18 +23,19 @@ use crate::{
 /// Members that UpdateService does not have, or refuses to change on a running service (API_UpdateService).
 const NOT_UPDATABLE: &[&str] = &["deploymentController", "launchType", "schedulingStrategy"];
 
-/// Whether the service's past must be known to decide: something would start a deployment, or the last one failed.
-pub fn needs_history(
-    desired: &Desired,
-    service: &LiveService,
-    definition: Option<&Revision>,
-) -> bool {
-    let failed = service
-        .deployments()
+/// Whether the service's past must be known to decide: something would start a deployment, or the last one failed or
+/// takes too long.
+pub fn needs_history(desired: &Desired, observed: &Observed) -> bool {
+    let Some(service) = &observed.service else {
+        return false;
+    };
+    let deployments = service.deployments();
+    deployments
         .iter()
-        .any(|deployment| deployment.rollout == RolloutState::Failed);
-    failed
-        || compared(desired, service, definition)
+        .any(|deployment| deployment.rollout == RolloutState::Failed)
+        || overdue::is_overdue(desired, observed)
+        || health::wants_redeploy(desired, observed)
+        || compared(desired, service, observed.definition.as_ref())
             .iter()
             .any(starts_deployment)
 }
@@ -64,7 +66,7 @@ pub(super) fn update(
     observed: &Observed,
     service: &LiveService,
     log_group: LogGroupPlan,
-    not_taken: &[Difference],
+    lessons: &Lessons,
     plan: &mut Plan,
 ) {
     plan.differences = compared(desired, service, observed.definition.as_ref());
@@ -84,11 +86,11 @@ pub(super) fn update(
     plan.blocked.extend(log_group.blocked);
     plan.hold = failed
         .filter(|failed| !held::is_forgiven(failed, service))
-        .map(|failed| held::describe(failed, desired));
+        .map(|failed| held::describe(failed, desired, &plan.differences));
 
-    let to_send = sendable(service, not_taken, plan);
+    let to_send = sendable(observed, service, lessons, plan);
     let (cluster, name) = (&desired.manifest.cluster, &desired.manifest.name);
-    if let Some(changes) = changes(desired, observed, &to_send, not_taken, plan) {
+    if let Some(changes) = changes(desired, observed, &to_send, lessons, plan) {
         plan.steps
             .push(step::update_service(cluster, name, changes));
     } else if service.is_stalled()
@@ -98,8 +100,9 @@ pub(super) fn update(
     {
         // Someone said `retry` for a deployment that had nothing to be rolled back to: nothing differs, so only this
         // starts tasks again.
-        let force = Document::from_iter([("forceNewDeployment".to_owned(), json!(true))]);
-        plan.steps.push(step::update_service(cluster, name, force));
+        plan.steps.push(step::redeploy(cluster, name));
+    } else {
+        plan.steps.extend(overdue::give_up(desired, observed));
     }
     let left = plan
         .differences
@@ -107,7 +110,8 @@ pub(super) fn update(
         .filter(|difference| difference.root() != "logGroup")
         .count();
     let will_match = to_send.len() == left && desired.definition.is_some();
-    write_tags(desired, service.arn(), &live_tags, will_match, plan);
+    tagging::tag(desired, service, &to_send, will_match, plan);
+    health::watch(desired, observed, service, plan);
     if to_send.is_empty() && service.is_settled() {
         revisions::give_up_old(desired, observed, service, plan);
     }
@@ -153,12 +157,18 @@ fn compared(
             live: service.desired_count().into(),
         });
     }
+    found.extend(tagging::differences(desired, &service.tags()));
     found.retain(|difference| !is_ignored(difference, &desired.manifest.drift.ignore));
     found
 }
 
 /// The differences that UpdateService may be sent now; for the others the plan says why not.
-fn sendable(service: &LiveService, not_taken: &[Difference], plan: &mut Plan) -> Vec<Difference> {
+fn sendable(
+    observed: &Observed,
+    service: &LiveService,
+    lessons: &Lessons,
+    plan: &mut Plan,
+) -> Vec<Difference> {
     let mut to_send = plan.differences.clone();
     to_send.retain(|difference| difference.root() != "logGroup");
     let fixed = taken_out(&mut to_send, |difference| {
@@ -172,14 +182,17 @@ fn sendable(service: &LiveService, not_taken: &[Difference], plan: &mut Plan) ->
         members.dedup();
         plan.blocked.push(Blocked::NeedsReplacement(members));
     }
-    let refused = taken_out(&mut to_send, |difference| not_taken.contains(difference));
+    let refused = taken_out(&mut to_send, |difference| lessons.is_not_taken(difference));
     if !refused.is_empty() {
-        plan.blocked.push(Blocked::NotTaken(
-            refused
-                .into_iter()
-                .map(|difference| difference.path)
-                .collect(),
-        ));
+        plan.blocked.push(Blocked::NotTaken(paths(refused)));
+    }
+    if plan.cause == Some(Cause::Drift) {
+        let contested = taken_out(&mut to_send, |difference| {
+            lessons.is_contested(difference, observed.aws_time)
+        });
+        if !contested.is_empty() {
+            plan.blocked.push(Blocked::Contested(paths(contested)));
+        }
     }
     if !to_send.iter().any(starts_deployment) {
         return to_send;
@@ -191,6 +204,13 @@ fn sendable(service: &LiveService, not_taken: &[Difference], plan: &mut Plan) ->
         taken_out(&mut to_send, starts_deployment);
     }
     to_send
+}
+
+fn paths(differences: Vec<Difference>) -> Vec<String> {
+    differences
+        .into_iter()
+        .map(|difference| difference.path)
+        .collect()
 }
 
 fn taken_out(from: &mut Vec<Difference>, which: impl Fn(&Difference) -> bool) -> Vec<Difference> {
@@ -208,18 +228,17 @@ fn changes(
     desired: &Desired,
     observed: &Observed,
     to_send: &[Difference],
-    not_taken: &[Difference],
+    lessons: &Lessons,
     plan: &mut Plan,
 ) -> Option<Document> {
     let mut changes = Document::new();
     if to_send.iter().any(Difference::is_in_definition) {
-        let revision = revisions::choose(desired, observed, not_taken, plan)?;
+        let revision = revisions::choose(desired, observed, lessons, plan)?;
         changes.insert("taskDefinition".to_owned(), json!(revision));
     }
-    for difference in to_send
-        .iter()
-        .filter(|difference| !difference.is_in_definition())
-    {
+    for difference in to_send.iter().filter(|difference| {
+        !difference.is_in_definition() && difference.member() != tagging::MEMBER
+    }) {
         let member = difference.member();
         let value = if member == "desiredCount" {
             difference.desired.clone()
@@ -269,38 +288,4 @@ fn member_at<'a>(value: &'a mut Value, path: &[&str]) -> &'a mut Value {
             place
         }
     })
-}
-
-/// Labels always; the mark of what was matched only when nothing is left standing.
-fn write_tags(
-    desired: &Desired,
-    arn: &str,
-    live: &BTreeMap<String, String>,
-    will_match: bool,
-    plan: &mut Plan,
-) {
-    let mut wanted = desired.service_tags();
-    if !will_match {
-        wanted.remove(tags::APPLIED);
-        wanted.remove(tags::IMAGE);
-    }
-    let labels_before = live
-        .get(tags::LABELS)
-        .map(String::as_str)
-        .unwrap_or_default();
-    let mut stale: Vec<_> = labels_before
-        .split_whitespace()
-        .filter(|key| !wanted.contains_key(*key) && live.contains_key(*key))
-        .map(str::to_owned)
-        .collect();
-    if desired.manifest.labels.is_empty() && live.contains_key(tags::LABELS) {
-        stale.push(tags::LABELS.to_owned());
-    }
-    wanted.retain(|key, value| live.get(key) != Some(value));
-    if !wanted.is_empty() {
-        plan.steps.push(step::tag(arn, &wanted));
-    }
-    if !stale.is_empty() {
-        plan.steps.push(step::untag(arn, &stale));
-    }
 }

@@ -1,19 +1,23 @@
 //! One pass over one service: look, decide, act, tell.
 
+mod orphans;
 mod tell;
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use orphans::orphans;
+
 use crate::{
     aws::{Applied, Aws, AwsError, Described, Memory, Seen},
     desired::Settings,
+    diff::Difference,
     event::Event,
     manifest::Manifest,
     observed::{Deployment, LiveService},
-    plan::{self, Plan, Step},
-    status::{Progress, ServiceStatus},
+    plan::{self, Blocked, Cause, Plan, Step},
+    status::ServiceStatus,
 };
 
 /// How long a view without our last write is taken for an old one. "Eventually consistent" means seconds; AWS advises
@@ -27,8 +31,10 @@ pub struct Carried {
     pub memory: Memory,
     /// What was told after the last pass.
     pub status: Option<ServiceStatus>,
-    /// How the present rollout comes on.
-    progress: Option<Progress>,
+    /// The differences that have been told already.
+    told: Vec<Difference>,
+    /// Whether this process has seen the service exist. Should it be gone, that was not our manifest's doing.
+    has_existed: bool,
     /// The deployment that is being followed.
     following: Option<Following>,
     /// The deployment that our last write began, until a look shows it. A look without it is older than the write.
@@ -69,7 +75,18 @@ pub enum Next {
     Backoff,
 }
 
-/// One pass. Whatever fails is told in the status; the next pass begins anew.
+/// Whether something may be started that no edit of a manifest asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permit {
+    /// Yes.
+    Granted,
+    /// Not before the other services have been looked at.
+    Later,
+    /// No, and why.
+    Refused(String),
+}
+
+/// One pass. Before it starts a deployment that no edit asked for, it asks `permit`. Whatever fails is told in the status; the next pass begins anew.
 pub async fn pass(
     aws: &Aws,
     manifest: &Arc<Manifest>,
@@ -77,8 +94,10 @@ pub async fn pass(
     described: Described,
     aws_time: Timestamp,
     carried: &mut Carried,
+    permit: impl FnOnce(bool) -> Permit,
 ) -> Passed {
     if carried.is_older_than_our_write(&described, aws_time) {
+        permit(false);
         return Passed {
             events: Vec::new(),
             ended: Vec::new(),
@@ -98,16 +117,33 @@ pub async fn pass(
         Err(error) => return tell::failed_to_look(manifest, &error, aws_time, carried),
     };
     // Decide (pure).
-    let plan = plan::plan(
-        &seen.desired,
-        &seen.observed,
-        carried.memory.not_taken(&manifest.digest),
-    );
-    carried.memory.forget_all_but(&plan.differences);
+    let now = seen.observed.aws_time;
+    let lessons = carried.memory.lessons.under(&manifest.digest);
+    let mut plan = plan::plan(&seen.desired, &seen.observed, lessons);
+    lessons.forget_all_but(&plan.differences);
+    match permit(plan.starts_deployment() && is_unasked_for(&plan, carried.has_existed)) {
+        Permit::Granted => {}
+        Permit::Later => plan.stop(Blocked::AskingAround),
+        Permit::Refused(why) => plan.stop(Blocked::Brake(why)),
+    }
     // Act (calls AWS).
     let done = carry_out(aws, &seen, &plan, &mut carried.memory, |_| {}).await;
+    if done.is_ok() && plan.cause == Some(Cause::Drift) && !plan.steps.is_empty() {
+        let repaired = &plan.differences;
+        carried.memory.lessons.note_repaired(repaired, now);
+    }
+    carried.has_existed = seen.observed.service.is_some();
     // Tell (pure).
     tell::tell(&seen, &plan, done, carried)
+}
+
+/// Whether the world has changed, and not the manifest.
+fn is_unasked_for(plan: &Plan, has_existed: bool) -> bool {
+    match plan.cause {
+        Some(Cause::Drift | Cause::TargetHealth) => true,
+        Some(Cause::Create) => has_existed,
+        Some(Cause::Edit) | None => false,
+    }
 }
 
 /// Why a plan was not carried out to its end.
@@ -144,14 +180,13 @@ pub async fn carry_out(
         }
         match aws.apply(step, registered.as_deref()).await? {
             Applied::Registered(revision) => {
-                memory.note_not_taken(
-                    digest,
-                    plan::not_registered(&seen.desired, &revision.document),
-                );
+                let remaining = plan::not_registered(&seen.desired, &revision.document);
+                memory.lessons.under(digest).note_not_taken(remaining);
                 registered = Some(revision.arn().to_owned());
             }
             Applied::Service(answer) => {
-                memory.note_not_taken(digest, plan::not_taken(&seen.desired, plan, &answer));
+                let remaining = plan::not_taken(&seen.desired, plan, &answer);
+                memory.lessons.under(digest).note_not_taken(remaining);
                 moved_to = answer.primary();
             }
             Applied::Done => {}

@@ -8,9 +8,9 @@ use crate::{
     event::{Event, Kind},
     manifest::Manifest,
     observed::{Deployment, RolloutState},
-    plan::{Cause, Plan},
+    plan::{self, Blocked, Cause, Plan},
     reconcile::{Carried, Following, Next, Passed, Stopped},
-    status::{self, Phase, Progress, ServiceStatus},
+    status::{self, Phase, ServiceStatus},
 };
 
 pub(super) fn failed_to_look(
@@ -41,14 +41,7 @@ pub(super) fn tell(
 ) -> Passed {
     let now = seen.observed.aws_time;
     let previous = carried.status.take();
-    carried.progress = Progress::follow(carried.progress.take(), &seen.observed);
-    let mut status = status::status(
-        &seen.desired,
-        &seen.observed,
-        plan,
-        carried.progress.as_ref(),
-        previous.as_ref(),
-    );
+    let mut status = status::status(&seen.desired, &seen.observed, plan, previous.as_ref());
     let mut events = Vec::new();
     let mut ended = Vec::new();
     if previous
@@ -70,14 +63,10 @@ pub(super) fn tell(
         &mut events,
         &mut ended,
     );
-    tell_changes(
-        plan,
-        done.is_ok(),
-        &status,
-        previous.as_ref(),
-        now,
-        &mut events,
-    );
+    if !plan.blocked.contains(&Blocked::AskingAround) {
+        tell_changes(plan, done.is_ok(), &status, &carried.told, now, &mut events);
+        carried.told.clone_from(&status.drift);
+    }
     let next = match done {
         Ok(moved_to) => {
             carried.expected = moved_to.or(carried.expected.take());
@@ -175,12 +164,7 @@ fn follow(
             *following = None;
         } else if primary.id != id {
             *following = None;
-        } else if !is_overdue
-            && status
-                .rollout
-                .as_ref()
-                .is_some_and(|rollout| rollout.is_overdue(now))
-        {
+        } else if !is_overdue && plan::is_overdue(&seen.desired, &seen.observed) {
             ended.push(("timed_out", seconds));
             *following = Some(Following {
                 id,
@@ -212,11 +196,11 @@ fn tell_changes(
     plan: &Plan,
     is_done: bool,
     status: &ServiceStatus,
-    previous: Option<&ServiceStatus>,
+    told: &[Difference],
     now: Timestamp,
     events: &mut Vec<Event>,
 ) {
-    if previous.is_some_and(|previous| !status.drift.is_empty() && previous.drift == status.drift) {
+    if !status.drift.is_empty() && told == status.drift {
         return;
     }
     let acts = !plan.steps.is_empty();
@@ -237,7 +221,11 @@ fn tell_changes(
         }
         Some(Cause::Edit) if acts => (Kind::Applied, format!("the manifest was edited: {paths}")),
         Some(Cause::Drift) => (Kind::Drift, format!("drifted{outcome}: {paths}")),
-        Some(Cause::Create | Cause::Edit) | None => return,
+        Some(Cause::TargetHealth) if acts && is_done => (
+            Kind::Redeployed,
+            "too few targets were healthy for too long: the tasks are being replaced".to_owned(),
+        ),
+        Some(Cause::Create | Cause::Edit | Cause::TargetHealth) | None => return,
     };
     let changes = plan
         .differences

@@ -4,9 +4,8 @@ use jiff::SignedDuration;
 
 use crate::{
     desired::Desired,
-    document,
     observed::{LiveService, Observed},
-    plan::{Blocked, Cause, Plan},
+    plan::{self, Blocked, Cause, Incident, Plan},
     status::{Phase, Rollout},
 };
 
@@ -26,6 +25,13 @@ pub(super) fn judge(
     let mut blocked: Vec<_> = plan.blocked.iter().collect();
     if rollout.is_some() {
         blocked.retain(|blocked| **blocked != Blocked::RollingBack);
+    }
+    if let [Blocked::AskingAround] = blocked[..] {
+        let message = steps_message(plan.cause.unwrap_or(Cause::Drift), plan);
+        return (
+            Phase::Progressing,
+            format!("{message}; {}", Blocked::AskingAround),
+        );
     }
     if !blocked.is_empty() {
         let all: Vec<_> = blocked.iter().map(ToString::to_string).collect();
@@ -52,7 +58,7 @@ fn held_message(
         .as_ref()
         .filter(|service| service.is_stalled());
     if let Some(hold) = &plan.hold {
-        let what = document::short_name(&hold.image);
+        let what = hold.what();
         let became = match (rollout, stalled) {
             (Some(rollout), _) if rollout.rolling_back => "is being rolled back",
             (_, Some(_)) => "failed and has nothing to be rolled back to",
@@ -69,11 +75,16 @@ fn held_message(
             primary.id, primary.reason
         ));
     }
-    let overdue = rollout.filter(|rollout| rollout.is_overdue(observed.aws_time))?;
+    let overdue = rollout.filter(|_| plan::is_overdue(desired, observed))?;
     let timeout =
         SignedDuration::try_from(desired.manifest.rollout.timeout).unwrap_or(SignedDuration::MAX);
+    let then = if plan.steps.is_empty() {
+        "it is left as it is until the manifest changes"
+    } else {
+        "it is being taken back"
+    };
     Some(format!(
-        "{} has made no progress for {timeout:#}: {} of {} new tasks running; it is left as it is until the manifest changes",
+        "{} has made no progress for {timeout:#}: {} of {} new tasks running; {then}",
         overdue.deployment, overdue.running, overdue.desired,
     ))
 }
@@ -89,9 +100,12 @@ fn rollout_message(rollout: &Rollout, observed: &Observed) -> String {
     } else {
         String::new()
     };
-    let targets = observed.targets.map_or_else(String::new, |targets| {
-        format!(", {} of {} targets healthy", targets.healthy, targets.total)
-    });
+    let targets = observed
+        .targets
+        .as_ref()
+        .map_or_else(String::new, |targets| {
+            format!(", {} of {} targets healthy", targets.healthy, targets.total)
+        });
     format!(
         "{verb}{} of {} new tasks running{failed}{targets}",
         rollout.running, rollout.desired
@@ -108,6 +122,10 @@ fn steps_message(cause: Cause, plan: &Plan) -> String {
         Cause::Create => "the service is being created".to_owned(),
         Cause::Edit => format!("applying {}", paths.join(", ")),
         Cause::Drift => format!("repairing {}", paths.join(", ")),
+        Cause::TargetHealth => {
+            "too few targets have been healthy for too long; the tasks are being replaced"
+                .to_owned()
+        }
     }
 }
 
@@ -116,12 +134,28 @@ fn health(desired: &Desired, observed: &Observed) -> (Phase, String) {
         return (Phase::Progressing, String::new());
     };
     let (running, wanted) = (service.running_count(), service.desired_count());
-    if let (Some(health), Some(targets)) = (&desired.manifest.target_health, observed.targets)
-        && targets.healthy < health.minimum_healthy.min(wanted)
+    if let (Some(health), Some(targets)) = (&desired.manifest.target_health, &observed.targets)
+        && plan::is_below_minimum(Some(health), observed)
+    {
+        let answered = match Incident::read(service) {
+            Some(incident) if incident.is_open => format!(
+                "; the tasks were replaced at {} and are not again before that is met",
+                incident.at
+            ),
+            Some(_) | None => String::new(),
+        };
+        let message = format!(
+            "{} of {} targets healthy, {} wanted{answered}",
+            targets.healthy, targets.total, health.minimum_healthy
+        );
+        return (Phase::Degraded, message);
+    }
+    if let Some(foreign) = observed.targets.as_ref().map(|targets| &targets.foreign)
+        && !foreign.is_empty()
     {
         let message = format!(
-            "{} of {} targets healthy, {} wanted",
-            targets.healthy, targets.total, health.minimum_healthy
+            "the target group also has targets that are no tasks of the service, and are sent requests: {}",
+            foreign.join(", ")
         );
         return (Phase::Degraded, message);
     }

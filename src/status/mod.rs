@@ -2,7 +2,7 @@
 
 mod judge;
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::{
     desired::Desired,
     diff::Difference,
     document,
-    observed::{Deployment, LiveService, Observed, RolloutState, Targets},
+    observed::{Deployment, LiveService, Observed, Revision, RolloutState, Targets},
     plan::Plan,
     tags,
 };
@@ -125,8 +125,8 @@ pub struct TargetCounts {
     pub total: u32,
 }
 
-impl From<Targets> for TargetCounts {
-    fn from(targets: Targets) -> Self {
+impl From<&Targets> for TargetCounts {
+    fn from(targets: &Targets) -> Self {
         Self {
             healthy: targets.healthy,
             total: targets.total,
@@ -163,54 +163,15 @@ pub struct Rollout {
 pub struct Held {
     /// The image's digest.
     pub digest: String,
-    /// The image, with its tag.
+    /// The image, with its tag; empty when only fields of the service are held.
     pub image: String,
+    /// The service's fields that were changed with it, by their paths.
+    #[serde(default)]
+    pub fields: Vec<String>,
     /// Why it failed.
     pub reason: String,
     /// When it failed.
     pub since: Option<Timestamp>,
-}
-
-/// The last time that a rollout came nearer to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    deployment: String,
-    /// New tasks that run and targets that are healthy: either means that one more task has come nearer.
-    reached: u32,
-    at: Timestamp,
-}
-
-impl Progress {
-    /// What is known of the present rollout's progress after another look. Times are AWS's.
-    pub fn follow(before: Option<Self>, observed: &Observed) -> Option<Self> {
-        let primary = observed.service.as_ref()?.primary()?;
-        if primary.rollout != RolloutState::InProgress {
-            return None;
-        }
-        let healthy = observed.targets.map_or(0, |targets| targets.healthy);
-        let reached = primary.running.saturating_add(healthy);
-        let at = match before.filter(|before| before.deployment == primary.id) {
-            Some(before) if reached <= before.reached => return Some(before),
-            Some(_) => observed.aws_time,
-            // First seen, maybe after a restart: ECS knows when it last changed.
-            None => primary
-                .updated_at
-                .or(primary.created_at)
-                .unwrap_or(observed.aws_time),
-        };
-        Some(Self {
-            deployment: primary.id,
-            reached,
-            at,
-        })
-    }
-}
-
-impl Rollout {
-    /// Whether it has been without progress for longer than the manifest allows.
-    pub fn is_overdue(&self, now: Timestamp) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= now)
-    }
 }
 
 /// The status after a pass. `previous` is what was told before, for the time since when.
@@ -218,13 +179,16 @@ pub fn status(
     desired: &Desired,
     observed: &Observed,
     plan: &Plan,
-    progress: Option<&Progress>,
     previous: Option<&ServiceStatus>,
 ) -> ServiceStatus {
     let (cluster, name) = desired.manifest.key();
     let service = observed.service.as_ref();
     let timeout = desired.manifest.rollout.timeout;
-    let rollout = service.and_then(|service| rollout(service, observed.targets, progress, timeout));
+    let deadline = observed
+        .progress
+        .as_ref()
+        .and_then(|progress| progress.deadline(timeout));
+    let rollout = service.and_then(|service| rollout(service, deadline));
     let (phase, message) = judge::judge(desired, observed, plan, rollout.as_ref());
     ServiceStatus {
         name,
@@ -233,7 +197,7 @@ pub fn status(
         message,
         image: image(desired, observed, plan),
         tasks: service.map(tasks).unwrap_or_default(),
-        targets: observed.targets.map(TargetCounts::from),
+        targets: observed.targets.as_ref().map(TargetCounts::from),
         held: plan.hold.iter().map(held).collect(),
         drift: plan
             .differences
@@ -263,6 +227,21 @@ pub fn unknown(
         since: since(previous, Phase::Unknown, now),
         ..before
     }
+}
+
+/// The status of a service that was found without a manifest.
+pub fn found_orphan(
+    service: &LiveService,
+    definition: &Revision,
+    cluster: &str,
+    now: Timestamp,
+) -> ServiceStatus {
+    let found = ServiceStatus {
+        image: image_of(definition, None, None),
+        tasks: tasks(service),
+        ..nothing_known(service.name().to_owned(), cluster.to_owned(), now)
+    };
+    orphaned(&found, now)
 }
 
 /// The status of a service whose manifest is gone.
@@ -314,26 +293,15 @@ fn since(previous: Option<&ServiceStatus>, phase: Phase, now: Timestamp) -> Time
         .map_or(now, |previous| previous.since)
 }
 
-fn rollout(
-    service: &LiveService,
-    targets: Option<Targets>,
-    progress: Option<&Progress>,
-    timeout: Duration,
-) -> Option<Rollout> {
+fn rollout(service: &LiveService, deadline: Option<Timestamp>) -> Option<Rollout> {
     let deployments = service.deployments();
     let (primary, others) = deployments.split_first()?;
     if primary.rollout != RolloutState::InProgress {
         return None;
     }
-    let is_rolling_back = service.is_rolling_back();
-    let is_healthy = primary.running >= primary.desired
-        && targets.is_none_or(|targets| targets.healthy >= primary.desired);
-    let deadline = progress
-        .filter(|_| !is_healthy && !is_rolling_back)
-        .and_then(|progress| progress.at.checked_add(timeout).ok());
     Some(Rollout {
         deployment: primary.id.clone(),
-        rolling_back: is_rolling_back,
+        rolling_back: service.is_rolling_back(),
         desired: primary.desired,
         running: primary.running,
         pending: primary.pending,
@@ -352,14 +320,19 @@ fn tasks(service: &LiveService) -> Tasks {
     }
 }
 
-/// The image of the container that the manifest's image stands for; the first container's where there is none.
 fn image(desired: &Desired, observed: &Observed, plan: &Plan) -> Option<Image> {
     let live = observed.definition.as_ref()?;
-    let repository = desired
-        .manifest
-        .image
-        .as_ref()
-        .map(|image| image.repository.as_str());
+    let wanted = desired.manifest.image.as_ref();
+    let definition_matches = !plan.differences.iter().any(Difference::is_in_definition);
+    let tag = wanted
+        .filter(|_| definition_matches && desired.definition.is_some())
+        .map(|image| image.tag.clone());
+    image_of(live, wanted.map(|image| image.repository.as_str()), tag)
+}
+
+/// The image of the container that runs `repository`; the first container's where none does. Its tag is `tag`, or what
+/// the definition says.
+fn image_of(live: &Revision, repository: Option<&str>, tag: Option<String>) -> Option<Image> {
     let images = document::objects(&live.document, "containerDefinitions")
         .map(|c| document::text(c, "image"));
     let mut images = images.peekable();
@@ -372,18 +345,10 @@ fn image(desired: &Desired, observed: &Observed, plan: &Plan) -> Option<Image> {
         Some((repository, tag)) if !tag.contains('/') => (repository, tag),
         _ => (name, ""),
     };
-    let definition_matches = !plan.differences.iter().any(Difference::is_in_definition);
-    let tag = match &desired.manifest.image {
-        Some(image) if definition_matches && desired.definition.is_some() => image.tag.clone(),
-        _ => live
-            .tags
-            .get(tags::IMAGE_TAG)
-            .cloned()
-            .unwrap_or_else(|| written.to_owned()),
-    };
+    let tag = tag.or_else(|| live.tags.get(tags::IMAGE_TAG).cloned());
     Some(Image {
         repository: repository.to_owned(),
-        tag,
+        tag: tag.unwrap_or_else(|| written.to_owned()),
         digest: digest.to_owned(),
     })
 }
@@ -392,6 +357,7 @@ fn held(hold: &crate::plan::Hold) -> Held {
     Held {
         digest: hold.digest.clone(),
         image: hold.image.clone(),
+        fields: hold.fields.clone(),
         reason: hold.reason.clone(),
         since: hold.since,
     }

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["document", "tags", "manifest", "backoff", "metrics"],
     &["normal", "shape"],
     &["diff"],
-    &["observed", "event"],
+    &["observed", "event", "home"],
     &["desired", "init"],
     &["plan"],
     &["status", "aws"],
@@ -22,8 +22,8 @@ const LAYERS: &[&[&str]] = &[
 
 /// Modules that are values in, values out.
 const PURE: &[&str] = &[
-    "backoff", "desired", "diff", "document", "event", "init", "manifest", "normal", "observed",
-    "plan", "shape", "status", "tags",
+    "backoff", "desired", "diff", "document", "event", "home", "init", "manifest", "normal",
+    "observed", "plan", "shape", "status", "tags",
 ];
 
 /// What a pure module never says: runtimes, AWS, logs, clocks, chance, files.

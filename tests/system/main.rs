@@ -10,12 +10,18 @@
 )]
 
 mod adoption;
+mod another_hand;
 mod architecture;
 mod bad_input;
 mod bare;
+mod commands;
+mod drift;
 mod load;
 mod local;
+mod prometheus;
 mod random_service;
 mod readme;
 mod rollouts;
+mod stores;
+mod unhealthy;
 mod world;

@@ -7,7 +7,6 @@ use std::{
     io::{BufRead, BufReader, Read},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -26,10 +25,12 @@ use nix::{
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
+use tokio::time::Instant;
+
+use crate::stores::{Redis, database};
 
 /// The longest that anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// How often the daemon looks at everything, in seconds.
 pub const RESYNC: u64 = 5;
 
@@ -39,6 +40,7 @@ pub struct World {
     directory: TempDir,
     /// Where everything listens.
     pub endpoints: Endpoints,
+    _redis: Redis,
 }
 
 /// The content of `endpoints.json` that tests need.
@@ -82,6 +84,7 @@ impl World {
             fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/api.yaml")).unwrap();
         change(&mut manifest);
         fs::write(manifests.join("api.yaml"), manifest).unwrap();
+        let redis = Redis::take().await;
         let mut up = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
         up.args(["local", "up"])
             .env("EVENKEEL_LB_PORT", "0")
@@ -92,7 +95,7 @@ impl World {
             .env("EVENKEEL_STATE", directory.path().join("state"))
             .env("EVENKEEL_MANIFESTS", &manifests)
             .env("DATABASE_URL", database().await)
-            .env("REDIS_URL", redis().await)
+            .env("REDIS_URL", redis.url())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut supervisor = up.spawn().unwrap();
@@ -102,6 +105,7 @@ impl World {
             supervisor,
             endpoints: serde_json::from_str(&written).unwrap(),
             directory,
+            _redis: redis,
         }
     }
 
@@ -219,6 +223,7 @@ impl World {
         BTreeMap::from([
             ("AWS_ENDPOINT_URL", self.endpoints.aws.clone()),
             ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", caller.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "not-a-secret".to_owned()),
             (
@@ -342,59 +347,13 @@ async fn wait_for_ready(supervisor: &mut Child) {
     }
 }
 
-/// A database of the test's own.
-async fn database() -> String {
-    let url =
-        std::env::var("DATABASE_URL").expect("DATABASE_URL is not set: run through `make test`");
-    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
-        .await
-        .unwrap();
-    let connection = tokio::spawn(connection);
-    let name = format!(
-        "system_{}_{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    );
-    client
-        .batch_execute(&format!("CREATE DATABASE {name}"))
-        .await
-        .unwrap();
-    drop(client);
-    connection.await.unwrap().unwrap();
-    let (server, _) = url.rsplit_once('/').unwrap();
-    format!("{server}/{name}")
-}
-
-static COUNT: AtomicU32 = AtomicU32::new(0);
-
-/// A Redis database of the test's own, empty: there are 15 beside the default one.
-async fn redis() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let url = std::env::var("REDIS_URL").expect("REDIS_URL is not set: run through `make test`");
-    let server = url.trim_end_matches('/').to_owned();
-    let index = NEXT.fetch_add(1, Ordering::Relaxed) + 1;
-    assert!(index <= 15, "more worlds than Redis databases");
-    let mut stream = TcpStream::connect(server.trim_start_matches("redis://"))
-        .await
-        .unwrap();
-    stream
-        .write_all(format!("SELECT {index}\r\nFLUSHDB\r\nQUIT\r\n").as_bytes())
-        .await
-        .unwrap();
-    let mut answer = String::new();
-    tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer)
-        .await
-        .unwrap();
-    assert_eq!(answer, "+OK\r\n+OK\r\n+OK\r\n");
-    format!("{server}/{index}")
-}
-
 /// A GET whose answer must come, whatever its status.
 pub async fn get(url: &str) -> Response<Bytes> {
     try_get(url).await.unwrap()
 }
 
-async fn try_get(url: &str) -> Result<Response<Bytes>, String> {
+/// A GET that may fail.
+pub async fn try_get(url: &str) -> Result<Response<Bytes>, String> {
     let client = client();
     fetch(&client, url).await
 }

@@ -2,25 +2,10 @@
 
 use serde_json::Value;
 
-use crate::document::Document;
-
-/// Whose account and which region the cluster is in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Home {
-    pub(super) region: String,
-    pub(super) account: String,
-}
-
-impl Home {
-    /// From the cluster's ARN.
-    pub(super) fn of(arn: &str) -> Option<Self> {
-        let arn = Arn::parse(arn)?;
-        Some(Self {
-            region: arn.region.to_owned(),
-            account: arn.account.to_owned(),
-        })
-    }
-}
+use crate::{
+    document::{self, Document},
+    home::Home,
+};
 
 /// `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
@@ -82,6 +67,10 @@ fn wrong_arn(path: &str, text: &str, home: &Home) -> Option<String> {
     {
         return Some(format!("is no {}:{resource}…", services.join(" or ")));
     }
+    // ECS reads secrets and parameters across accounts and regions.
+    if ["secretsmanager", "ssm"].contains(&arn.service) {
+        return None;
+    }
     if !arn.region.is_empty() && arn.region != home.region {
         return Some(format!(
             "is in the region {}, the cluster in {}",
@@ -107,9 +96,7 @@ pub(super) fn wrong_ids(service: &Document) -> (usize, Vec<String>) {
         .and_then(|network| network.get("awsvpcConfiguration")?.as_object());
     let (mut many, mut wrong) = (0, Vec::new());
     for (member, prefix) in [("subnets", "subnet-"), ("securityGroups", "sg-")] {
-        let ids = vpc
-            .into_iter()
-            .flat_map(|vpc| crate::document::texts(vpc, member));
+        let ids = vpc.into_iter().flat_map(|vpc| document::texts(vpc, member));
         for id in ids {
             many += 1;
             let is_id = id.strip_prefix(prefix).is_some_and(|digits| {
@@ -150,7 +137,7 @@ mod tests {
     use super::*;
 
     fn home() -> Home {
-        Home::of("arn:aws:ecs:eu-central-1:123456789012:cluster/prod").unwrap()
+        Home::of_arn("arn:aws:ecs:eu-central-1:123456789012:cluster/prod").unwrap()
     }
 
     #[test]
@@ -163,12 +150,12 @@ mod tests {
         let good = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-1b2c3d:user::";
         assert_eq!(secret(good), [] as [String; 0]);
         assert_eq!(secret("a-parameter-by-name"), [] as [String; 0]);
+        assert_eq!(
+            secret(&good.replace("1234", "9999")),
+            [] as [String; 0],
+            "shared"
+        );
         for (wrong, why) in [
-            (
-                good.replace("eu-central-1", "us-east-1"),
-                "region us-east-1",
-            ),
-            (good.replace("1234", "9999"), "account 999956789012"),
             (
                 good.replace("secretsmanager", "s3"),
                 "no secretsmanager or ssm",
@@ -181,6 +168,14 @@ mod tests {
             let found = secret(&wrong);
             assert!(found.len() == 1 && found[0].contains(why), "{found:?}");
         }
+        let group = |region: &str, account: &str| {
+            let arn = format!("arn:aws:elasticloadbalancing:{region}:{account}:targetgroup/api/1");
+            let document = json!({"loadBalancers": [{"targetGroupArn": arn}]});
+            wrong_arns(document.as_object().unwrap(), &home()).1
+        };
+        assert_eq!(group("eu-central-1", "123456789012"), [] as [String; 0]);
+        assert!(group("us-east-1", "123456789012")[0].contains("region us-east-1"));
+        assert!(group("eu-central-1", "999956789012")[0].contains("account 999956789012"));
         let role = json!({"taskRoleArn": "arn:aws:iam::123456789012:user/me"});
         let (many, wrong) = wrong_arns(role.as_object().unwrap(), &home());
         assert_eq!(many, 1);

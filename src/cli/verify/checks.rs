@@ -6,11 +6,9 @@ use serde_json::Value;
 
 use crate::{
     aws::{Aws, AwsError},
-    cli::verify::{
-        Check, Verdict,
-        arns::{self, Home},
-    },
+    cli::verify::{Check, Verdict, arns},
     document::{self, Document},
+    home::Home,
     init::Reference,
     manifest::Manifest,
 };
@@ -71,11 +69,11 @@ impl Checks<'_> {
         match self.aws.cluster(name).await {
             Ok(Some(cluster)) if cluster.status == "ACTIVE" => {
                 self.ok("cluster", format!("{} is ACTIVE", cluster.arn));
-                Home::of(&cluster.arn)
+                Home::of_arn(&cluster.arn)
             }
             Ok(Some(cluster)) => {
                 self.failed("cluster", format!("{} is {}", cluster.arn, cluster.status));
-                Home::of(&cluster.arn)
+                Home::of_arn(&cluster.arn)
             }
             Ok(None) => {
                 self.failed(

@@ -37,7 +37,14 @@ impl HttpConnector for Wire {
         let input: serde_json::Value =
             serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
         let cluster = input["cluster"].as_str().unwrap();
-        *self.calls().entry(cluster.to_owned()).or_default() += 1;
+        if request
+            .headers()
+            .get("x-amz-target")
+            .unwrap()
+            .ends_with("DescribeServices")
+        {
+            *self.calls().entry(cluster.to_owned()).or_default() += 1;
+        }
         match cluster {
             "panics" => panic!("on purpose"),
             "hangs" => {

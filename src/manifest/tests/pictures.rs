@@ -78,7 +78,6 @@ fn mistakes_in_the_envelope() {
         "minimumHealthy: 2" => "minimumHealthy: 3": "m.yaml:12:19: 3 healthy targets are wanted of 2 tasks; raise desiredCount or lower spec.targetHealth.minimumHealthy"
         "gracePeriod: 2m" => "gracePeriod: 2": "m.yaml:29:50: expected a duration like 90s, 15m or 2h, found `2` (`gracePeriod` takes from 1s to 30d)"
         "action: report" => "action: reprot": "m.yaml:29:62: unknown value `reprot` (`action` is redeploy or report); did you mean `report`?"
-        "action: report" => "action: redeploy": "m.yaml:29:62: too few healthy targets are only reported by this version; `action: report` says so; a redeploy is yours to start"
         "retentionInDays: 14" => "retentionInDays: 15": "m.yaml:30:47: CloudWatch cannot keep logs for 15 days; one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653; leave it out to keep them for ever"
         "name: /ecs/api," => "name: aws/api,": "m.yaml:30:20: `aws/api` is not a valid `name`; AWS keeps names beginning with `aws/` for itself"
         "keepRevisions: 10" => "keepRevisions: ten": "m.yaml:31:42: expected a whole number from 1 to 1000, found `ten` (for `keepRevisions`)"

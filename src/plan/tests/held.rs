@@ -6,7 +6,7 @@ use super::{desired, in_sync, manifest, manifest_with, operations, revision, wit
 use crate::{
     desired::Desired,
     observed::{Observed, Outcome, PastDeployment, Revision, TaskFailure},
-    plan::{Blocked, plan},
+    plan::{Blocked, Lessons, plan},
     tags,
 };
 
@@ -47,7 +47,7 @@ fn what_failed_is_held_and_the_rest_is_still_repaired() {
         service["healthCheckGracePeriodSeconds"] = json!(9)
     });
     observed.history = vec![failed(&after, revision(&after, 2), "arn:failed")];
-    let held = plan(&after, &observed, &[]);
+    let held = plan(&after, &observed, &Lessons::default());
     let hold = held.hold.as_ref().unwrap();
     assert_eq!(hold.reason, "api exited 1: no database");
     assert_eq!(
@@ -59,7 +59,7 @@ fn what_failed_is_held_and_the_rest_is_still_repaired() {
 
     // Another manifest is another projection.
     let next = desired(&manifest_with(|text| text.replace("1.0.0", "1.2.0")), "3");
-    assert!(plan(&next, &observed, &[]).starts_deployment());
+    assert!(plan(&next, &observed, &Lessons::default()).starts_deployment());
 
     // Someone said `retry`.
     let forgiven = with_service(observed, |service| {
@@ -68,7 +68,7 @@ fn what_failed_is_held_and_the_rest_is_still_repaired() {
             .unwrap()
             .push(json!({"key": tags::FORGIVEN, "value": "arn:failed"}));
     });
-    assert!(plan(&after, &forgiven, &[]).starts_deployment());
+    assert!(plan(&after, &forgiven, &Lessons::default()).starts_deployment());
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_success_after_the_failure_lifts_the_hold() {
         history: vec![success, failure],
         ..in_sync(&before)
     };
-    assert!(plan(&after, &observed, &[]).starts_deployment());
+    assert!(plan(&after, &observed, &Lessons::default()).starts_deployment());
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn nothing_starts_during_a_rollback() {
             "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/0123456789012345678."
         );
     });
-    let plan = plan(&after, &rolling_back, &[]);
+    let plan = plan(&after, &rolling_back, &Lessons::default());
     assert_eq!(plan.steps, []);
     assert_eq!(plan.blocked, [Blocked::RollingBack]);
 }
@@ -106,7 +106,7 @@ fn nothing_starts_during_a_rollback() {
 #[test]
 fn a_stalled_service_is_started_again_only_when_someone_says_so() {
     let desired = desired(&manifest(), "1");
-    let unexplained = plan(&desired, &stalled(in_sync(&desired)), &[]);
+    let unexplained = plan(&desired, &stalled(in_sync(&desired)), &Lessons::default());
     assert_eq!(
         unexplained.steps,
         [],
@@ -115,7 +115,7 @@ fn a_stalled_service_is_started_again_only_when_someone_says_so() {
 
     let mut held = stalled(in_sync(&desired));
     held.history = vec![failed(&desired, revision(&desired, 1), "arn:failed")];
-    let held_plan = plan(&desired, &held, &[]);
+    let held_plan = plan(&desired, &held, &Lessons::default());
     assert!(held_plan.hold.is_some() && held_plan.steps.is_empty());
 
     let forgiven = with_service(held, |service| {
@@ -124,7 +124,7 @@ fn a_stalled_service_is_started_again_only_when_someone_says_so() {
             .unwrap()
             .push(json!({"key": tags::FORGIVEN, "value": "arn:failed"}));
     });
-    let retried = plan(&desired, &forgiven, &[]);
+    let retried = plan(&desired, &forgiven, &Lessons::default());
     assert_eq!(operations(&retried), ["UpdateService"]);
     assert_eq!(retried.steps[0].input["forceNewDeployment"], true);
 }
@@ -142,7 +142,11 @@ fn a_first_revision_that_omits_load_balancers_is_still_recognised() {
     past.revision.remove("loadBalancers");
     let mut observed = stalled(in_sync(&desired));
     observed.history = vec![past];
-    assert!(plan(&desired, &observed, &[]).hold.is_some());
+    assert!(
+        plan(&desired, &observed, &Lessons::default())
+            .hold
+            .is_some()
+    );
 }
 
 #[test]
@@ -162,6 +166,32 @@ fn what_is_ignored_does_not_lift_a_hold() {
         history: vec![past],
         ..in_sync(&before)
     };
-    let plan = plan(&after, &observed, &[]);
+    let plan = plan(&after, &observed, &Lessons::default());
     assert!(plan.hold.is_some() && !plan.starts_deployment());
+}
+
+#[test]
+fn a_field_of_the_service_that_failed_is_held_and_the_definition_is_not() {
+    let bad = |text: String| text.replace("[sg-1]", "[sg-deleted]");
+    let before = desired(&manifest(), "1");
+    let after = desired(&manifest_with(bad), "1");
+    let observed = Observed {
+        history: vec![failed(&after, revision(&after, 1), "failed-1")],
+        ..in_sync(&before)
+    };
+    let held = plan(&after, &observed, &Lessons::default());
+    assert!(!held.starts_deployment());
+    let hold = held.hold.unwrap();
+    let group = "service.networkConfiguration.awsvpcConfiguration.securityGroups";
+    assert_eq!(
+        (hold.what(), hold.image, hold.digest),
+        (group.to_owned(), String::new(), String::new())
+    );
+
+    let next = desired(&manifest_with(|text| text.replace("1.0.0", "1.1.0")), "2");
+    let next = plan(&next, &observed, &Lessons::default());
+    assert!(
+        next.hold.is_none() && next.starts_deployment(),
+        "with the old group"
+    );
 }

@@ -1,6 +1,9 @@
 //! What the plan decides, tested with values.
 
+mod health;
 mod held;
+mod labels;
+mod overdue;
 
 use std::sync::Arc;
 
@@ -8,11 +11,12 @@ use serde_json::{Value, json};
 
 use crate::{
     desired::{Desired, Settings},
+    diff::Difference,
     document::Document,
     manifest::{self, Manifest, Options, References},
     normal::Form,
-    observed::{Image, LiveService, LogGroup, Observed, Revision},
-    plan::{Blocked, Cause, Plan, REGISTERED, Write, plan},
+    observed::{Image, LiveService, LogGroup, Observed, Pinned, Revision},
+    plan::{Blocked, Cause, Lessons, Plan, REGISTERED, Write, plan},
     tags,
 };
 
@@ -135,8 +139,17 @@ fn in_sync(desired: &Desired) -> Observed {
         },
         image: image("1"),
         targets: None,
+        progress: None,
+        unhealthy_since: None,
+        rival: None,
         aws_time: jiff::Timestamp::UNIX_EPOCH,
     }
+}
+
+fn not_taken(remaining: Vec<Difference>) -> Lessons {
+    let mut lessons = Lessons::default();
+    lessons.note_not_taken(remaining);
+    lessons
 }
 
 fn with_service(mut observed: Observed, change: impl Fn(&mut Value)) -> Observed {
@@ -156,7 +169,10 @@ fn operations(plan: &Plan) -> Vec<&str> {
 #[test]
 fn what_matches_needs_nothing() {
     let desired = desired(&manifest(), "1");
-    assert_eq!(plan(&desired, &in_sync(&desired), &[]), Plan::default());
+    assert_eq!(
+        plan(&desired, &in_sync(&desired), &Lessons::default()),
+        Plan::default()
+    );
 }
 
 #[test]
@@ -168,7 +184,7 @@ fn what_is_missing_is_created_in_order_and_once() {
         log_group: LogGroup::Missing,
         ..in_sync(&desired)
     };
-    let first = plan(&desired, &nothing, &[]);
+    let first = plan(&desired, &nothing, &Lessons::default());
     assert_eq!(
         operations(&first),
         [
@@ -185,7 +201,7 @@ fn what_is_missing_is_created_in_order_and_once() {
         ..nothing
     };
     assert_eq!(
-        operations(&plan(&desired, &registered, &[])),
+        operations(&plan(&desired, &registered, &Lessons::default())),
         ["CreateLogGroup", "PutRetentionPolicy", "CreateService"]
     );
 }
@@ -194,7 +210,7 @@ fn what_is_missing_is_created_in_order_and_once() {
 fn an_edited_tag_registers_and_updates() {
     let before = desired(&manifest(), "1");
     let after = desired(&manifest_with(|text| text.replace("1.0.0", "1.1.0")), "2");
-    let plan = plan(&after, &in_sync(&before), &[]);
+    let plan = plan(&after, &in_sync(&before), &Lessons::default());
     assert_eq!(plan.cause, Some(Cause::Edit));
     assert_eq!(
         operations(&plan),
@@ -218,7 +234,7 @@ fn drift_is_repaired_field_by_field_with_defaults_sent_explicitly() {
         service["healthCheckGracePeriodSeconds"] = json!(300);
         service["deploymentConfiguration"]["maximumPercent"] = json!(150);
     });
-    let plan = plan(&desired, &drifted, &[]);
+    let plan = plan(&desired, &drifted, &Lessons::default());
     assert_eq!(plan.cause, Some(Cause::Drift));
     assert_eq!(operations(&plan), ["UpdateService"]);
     let input = &plan.steps[0].input;
@@ -243,13 +259,13 @@ fn report_tells_of_drift_and_still_rolls_out_an_edit() {
     let drifted = with_service(in_sync(&reporting), |service| {
         service["desiredCount"] = json!(5)
     });
-    let told = plan(&reporting, &drifted, &[]);
+    let told = plan(&reporting, &drifted, &Lessons::default());
     assert_eq!((told.steps.len(), told.differences.len()), (0, 1));
     assert_eq!(told.blocked, [Blocked::ReportOnly]);
 
     let edited =
         manifest_with(|text| text.replace("1.0.0", "1.1.0") + "  drift: {policy: report}\n");
-    assert!(plan(&desired(&edited, "2"), &drifted, &[]).starts_deployment());
+    assert!(plan(&desired(&edited, "2"), &drifted, &Lessons::default()).starts_deployment());
 }
 
 #[test]
@@ -260,7 +276,7 @@ fn nothing_of_others_is_touched() {
             service["tags"] = list.clone()
         })
     };
-    let unowned = plan(&desired, &with_tags(json!([])), &[]);
+    let unowned = plan(&desired, &with_tags(json!([])), &Lessons::default());
     assert_eq!(
         (unowned.steps.len(), unowned.blocked),
         (0, vec![Blocked::NotOwned])
@@ -268,7 +284,7 @@ fn nothing_of_others_is_touched() {
     let others = plan(
         &desired,
         &with_tags(json!([{"key": tags::OWNER, "value": "them/prod/api"}])),
-        &[],
+        &Lessons::default(),
     );
     assert_eq!(
         (others.steps.len(), others.blocked),
@@ -282,7 +298,7 @@ fn what_update_service_cannot_change_is_said_and_never_sent() {
     let other = with_service(in_sync(&desired), |service| {
         service["launchType"] = json!("EC2")
     });
-    let plan = plan(&desired, &other, &[]);
+    let plan = plan(&desired, &other, &Lessons::default());
     assert_eq!(
         (plan.steps.len(), plan.blocked),
         (
@@ -298,10 +314,10 @@ fn what_aws_did_not_take_is_not_sent_again() {
     let drifted = with_service(in_sync(&desired), |service| {
         service["enableExecuteCommand"] = json!(true)
     });
-    let first = plan(&desired, &drifted, &[]);
+    let first = plan(&desired, &drifted, &Lessons::default());
     let remaining = crate::plan::not_taken(&desired, &first, drifted.service.as_ref().unwrap());
     assert_eq!(remaining.len(), 1);
-    let second = plan(&desired, &drifted, &remaining);
+    let second = plan(&desired, &drifted, &not_taken(remaining));
     assert_eq!(second.steps, []);
 }
 
@@ -309,6 +325,7 @@ fn what_aws_did_not_take_is_not_sent_again() {
 fn a_missing_image_changes_no_definition_and_the_rest_is_repaired() {
     let missing = Image::Missing {
         problem: "no such tag".to_owned(),
+        pinned: None,
     };
     let desired = Desired::new(manifest(), &settings(), &missing);
     let running = super::tests::desired(&manifest(), "1");
@@ -321,12 +338,88 @@ fn a_missing_image_changes_no_definition_and_the_rest_is_repaired() {
             image: missing,
             ..observed
         },
-        &[],
+        &Lessons::default(),
     );
     assert_eq!(operations(&plan), ["UpdateService"]);
     assert_eq!(
         plan.blocked,
         [Blocked::ImageMissing("no such tag".to_owned())]
+    );
+}
+
+#[test]
+fn a_vanished_tag_keeps_what_it_meant_and_the_rest_is_repaired() {
+    let missing = Image::Missing {
+        problem: "no such tag".to_owned(),
+        pinned: Some(Pinned {
+            reference: "123456789012.dkr.ecr.us-east-1.amazonaws.com/api@sha256:1".to_owned(),
+            digest: "sha256:1".to_owned(),
+        }),
+    };
+    let tracked =
+        manifest_with(|text| text.replace("tag: \"1.0.0\"", "tag: \"1.0.0\", track: true"));
+    let desired = Desired::new(tracked, &settings(), &missing);
+    let mut observed = in_sync(&desired);
+    observed.image = missing;
+    let calm = plan(&desired, &observed, &Lessons::default());
+    let reported = [Blocked::ImageMissing("no such tag".to_owned())];
+    assert_eq!((calm.steps.len(), &calm.blocked[..]), (0, &reported[..]));
+
+    let mut other = observed.definition.take().unwrap();
+    other.document["containerDefinitions"][0]["environment"] = json!([]);
+    observed.definition = Some(other);
+    let repair = plan(&desired, &observed, &Lessons::default());
+    assert_eq!(repair.cause, Some(Cause::Drift));
+    assert_eq!(
+        operations(&repair),
+        ["RegisterTaskDefinition", "UpdateService"]
+    );
+    let image = &repair.steps[0].input["containerDefinitions"][0]["image"];
+    assert!(image.as_str().unwrap().ends_with("@sha256:1"), "{image}");
+}
+
+#[test]
+fn what_somebody_keeps_changing_is_left_alone_and_the_rest_is_repaired() {
+    let desired = desired(&manifest(), "1");
+    let drifted = with_service(in_sync(&desired), |service| {
+        service["desiredCount"] = json!(5);
+        service["enableExecuteCommand"] = json!(true);
+    });
+    let mut lessons = Lessons::default();
+    let first = plan(&desired, &drifted, &lessons);
+    let count: Vec<_> = first
+        .differences
+        .iter()
+        .filter(|difference| difference.member() == "desiredCount")
+        .cloned()
+        .collect();
+    for _ in 0..3 {
+        assert_eq!(plan(&desired, &drifted, &lessons).blocked, []);
+        lessons.note_repaired(&count, drifted.aws_time);
+    }
+    let fourth = plan(&desired, &drifted, &lessons);
+    assert_eq!(
+        fourth.blocked,
+        [Blocked::Contested(vec!["service.desiredCount".to_owned()])]
+    );
+    assert!(!fourth.steps[0].input.contains_key("desiredCount"));
+    assert_eq!(fourth.steps[0].input["enableExecuteCommand"], false);
+}
+
+#[test]
+fn a_service_is_not_created_on_a_target_group_that_another_has() {
+    let desired = desired(&manifest(), "1");
+    let observed = Observed {
+        service: None,
+        definition: None,
+        log_group: LogGroup::Missing,
+        rival: Some("old".to_owned()),
+        ..in_sync(&desired)
+    };
+    let plan = plan(&desired, &observed, &Lessons::default());
+    assert_eq!(
+        (plan.steps.len(), plan.blocked),
+        (0, vec![Blocked::TargetGroupTaken("old".to_owned())])
     );
 }
 
@@ -337,7 +430,10 @@ fn a_count_that_is_not_declared_is_left_to_autoscaling() {
     let scaled = with_service(in_sync(&desired), |service| {
         service["desiredCount"] = json!(40)
     });
-    assert_eq!(plan(&desired, &scaled, &[]), Plan::default());
+    assert_eq!(
+        plan(&desired, &scaled, &Lessons::default()),
+        Plan::default()
+    );
 }
 
 #[test]
@@ -347,7 +443,7 @@ fn a_removed_label_is_removed() {
         &manifest_with(|text| text.replace(", labels: {team: shop}", "")),
         "1",
     );
-    let plan = plan(&after, &in_sync(&before), &[]);
+    let plan = plan(&after, &in_sync(&before), &Lessons::default());
     let untag = plan
         .steps
         .iter()
@@ -360,7 +456,7 @@ fn a_removed_label_is_removed() {
 fn suspended_is_left_alone() {
     let manifest = manifest_with(|text| text + "  suspend: INC-812\n");
     let desired = desired(&manifest, "2");
-    let plan = plan(&desired, &in_sync(&desired), &[]);
+    let plan = plan(&desired, &in_sync(&desired), &Lessons::default());
     assert_eq!(
         (plan.steps.len(), plan.blocked),
         (0, vec![Blocked::Suspended("INC-812".to_owned())])
@@ -381,7 +477,7 @@ fn old_revisions_go_and_what_runs_stays() {
             revisions,
             ..in_sync(&desired)
         },
-        &[],
+        &Lessons::default(),
     );
     let given_up: Vec<_> = plan
         .steps
@@ -408,7 +504,7 @@ fn a_definition_that_aws_does_not_take_is_registered_once() {
         definition: Some(registered),
         ..in_sync(&desired)
     };
-    let plan = plan(&desired, &observed, &remaining);
+    let plan = plan(&desired, &observed, &not_taken(remaining));
     assert_eq!(plan.steps, []);
     assert!(
         matches!(plan.blocked[..], [Blocked::NotTaken(_)]),
@@ -427,13 +523,17 @@ fn the_retention_of_a_log_group_is_changed_only_where_it_is_ours() {
         },
         ..in_sync(&desired)
     };
-    let others = plan(&desired, &with_owner(None), &[]);
+    let others = plan(&desired, &with_owner(None), &Lessons::default());
     assert_eq!((others.steps.len(), others.differences.len()), (0, 1));
     assert_eq!(
         others.blocked,
         [Blocked::LogGroupNotOwned("/ecs/api".to_owned())]
     );
-    let ours = plan(&desired, &with_owner(Some("me/prod/api")), &[]);
+    let ours = plan(
+        &desired,
+        &with_owner(Some("me/prod/api")),
+        &Lessons::default(),
+    );
     assert_eq!(operations(&ours), ["PutRetentionPolicy"]);
     assert_eq!(ours.cause, Some(Cause::Drift));
 
@@ -445,7 +545,7 @@ fn the_retention_of_a_log_group_is_changed_only_where_it_is_ours() {
         service: in_sync(&reporting).service,
         ..with_owner(Some("me/prod/api"))
     };
-    let told = plan(&reporting, &observed, &[]);
+    let told = plan(&reporting, &observed, &Lessons::default());
     assert_eq!(
         (told.steps.len(), told.blocked),
         (0, vec![Blocked::ReportOnly])
@@ -461,7 +561,7 @@ fn a_removed_list_is_sent_as_an_empty_one() {
         service["deployments"][0]["volumeConfigurations"] =
             json!([{"name": "v", "managedEBSVolume": {"roleArn": "r", "sizeInGiB": 20}}]);
     });
-    let plan = plan(&desired, &balanced, &[]);
+    let plan = plan(&desired, &balanced, &Lessons::default());
     let input = &plan.steps[0].input;
     assert_eq!(
         (&input["loadBalancers"], &input["volumeConfigurations"]),
@@ -477,7 +577,7 @@ fn a_followed_tag_that_moved_is_an_edit() {
     });
     let before = desired(&tracking, "1");
     let after = desired(&tracking, "2");
-    let plan = plan(&after, &in_sync(&before), &[]);
+    let plan = plan(&after, &in_sync(&before), &Lessons::default());
     assert_eq!(plan.cause, Some(Cause::Edit));
     assert!(plan.starts_deployment());
 }
@@ -499,7 +599,7 @@ fn nothing_is_given_up_while_a_deployment_runs() {
             service["deployments"][0]["rolloutState"] = json!("IN_PROGRESS");
         },
     );
-    assert_eq!(plan(&desired, &rolling, &[]).steps, []);
+    assert_eq!(plan(&desired, &rolling, &Lessons::default()).steps, []);
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! What AWS says, as values. Knows nothing of how it was asked.
 
+mod progress;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+
+pub use progress::Progress;
 
 use crate::document::{self, Document};
 
@@ -25,6 +29,13 @@ pub struct Observed {
     pub image: Image,
     /// The targets of the service's first target group; `None` when it has no load balancer.
     pub targets: Option<Targets>,
+    /// How the rollout under way comes on, over this look and those before it.
+    pub progress: Option<Progress>,
+    /// Since when looks have shown fewer healthy targets than the manifest wants, with no rollout under way.
+    pub unhealthy_since: Option<Timestamp>,
+    /// Another service of the cluster that has one of the manifest's target groups. Looked up only when there is no
+    /// service yet.
+    pub rival: Option<String>,
     /// AWS's own clock when the service was described.
     pub aws_time: Timestamp,
 }
@@ -61,7 +72,18 @@ pub enum Image {
     Missing {
         /// What to tell people.
         problem: String,
+        /// What the tag meant when the same manifest was last matched; it goes on being used.
+        pinned: Option<Pinned>,
     },
+}
+
+/// An image of ECR by its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pinned {
+    /// `repository@sha256:…`.
+    pub reference: String,
+    /// `sha256:…`.
+    pub digest: String,
 }
 
 /// A service as DescribeServices returns it.
@@ -72,6 +94,11 @@ impl LiveService {
     /// The service's ARN.
     pub fn arn(&self) -> &str {
         document::text(&self.0, "serviceArn")
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        document::text(&self.0, "serviceName")
     }
 
     /// `ACTIVE`, `DRAINING` or `INACTIVE`.
@@ -324,13 +351,15 @@ impl TaskFailure {
     }
 }
 
-/// A target group's health, in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The health of a service's target group; of the one with the fewest healthy targets when it has several.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Targets {
-    /// Targets that are sent requests.
+    /// The service's targets that are sent requests.
     pub healthy: u32,
-    /// Registered targets, those draining excluded.
+    /// Its registered targets, those draining excluded.
     pub total: u32,
+    /// Registered targets that are no task of the service, `ADDRESS:PORT`. They are sent requests too.
+    pub foreign: Vec<String>,
 }
 
 /// Tags as ECS writes them: a list of `{key, value}`.

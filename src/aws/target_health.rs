@@ -1,0 +1,147 @@
+//! The health of a service's targets, and whose they are.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    aws::{Aws, AwsError, Operation, ecs, observe::object},
+    document::{self, Document},
+    manifest::Manifest,
+    observed::{LiveService, Targets},
+};
+
+impl Aws {
+    /// The targets of the manifest's target group; of the one with the fewest healthy targets when it has several.
+    /// `None` without a load balancer.
+    pub(super) async fn targets(
+        &self,
+        manifest: &Manifest,
+        service: Option<&LiveService>,
+        strangers: &mut BTreeSet<String>,
+    ) -> Result<Option<Targets>, AwsError> {
+        let before = mem::take(strangers);
+        let mut worst: Option<Targets> = None;
+        for group in groups(&manifest.service) {
+            let mut states = self.target_states(group).await?;
+            let total = u32::try_from(states.len()).unwrap_or(u32::MAX);
+            let mut foreign = Vec::new();
+            // Listing tasks costs two calls, so it is done only when there are more targets than tasks.
+            if let Some(service) = service
+                && service.is_settled()
+                && total > service.running_count()
+                && let Some(addresses) = self.task_addresses(manifest).await?
+            {
+                states.retain(|target, _| {
+                    let (address, _) = target.rsplit_once(':').unwrap_or((target, ""));
+                    let is_ours = addresses.contains(address);
+                    if !is_ours {
+                        strangers.insert(target.clone());
+                        foreign.extend(before.contains(target).then(|| target.clone()));
+                    }
+                    is_ours
+                });
+            }
+            let found = Targets {
+                healthy: count(states.values().filter(|state| *state == "healthy")),
+                total: count(states.values()),
+                foreign,
+            };
+            worst = Some(match worst {
+                Some(worst) => worse(worst, found),
+                None => found,
+            });
+        }
+        Ok(worst)
+    }
+
+    /// Every registered target, `ADDRESS:PORT`, and its state; those that are leaving or get no requests left out.
+    async fn target_states(&self, group: &str) -> Result<BTreeMap<String, String>, AwsError> {
+        let request = self
+            .clients
+            .elbv2
+            .describe_target_health()
+            .target_group_arn(group);
+        let answer = self
+            .call(Operation::DESCRIBE_TARGET_HEALTH, request.send())
+            .await?;
+        let mut states = BTreeMap::new();
+        for described in answer.target_health_descriptions() {
+            let (Some(target), Some(state)) = (
+                described.target(),
+                described.target_health().and_then(|health| health.state()),
+            ) else {
+                continue;
+            };
+            if !matches!(state.as_str(), "draining" | "unused") {
+                let address = target.id().unwrap_or_default();
+                let port = target.port().unwrap_or_default();
+                states.insert(format!("{address}:{port}"), state.as_str().to_owned());
+            }
+        }
+        Ok(states)
+    }
+
+    /// The addresses of the service's tasks; `None` when they are too many for one page, so that nothing can be said.
+    async fn task_addresses(
+        &self,
+        manifest: &Manifest,
+    ) -> Result<Option<BTreeSet<String>>, AwsError> {
+        let filter = object(json!({"cluster": manifest.cluster, "serviceName": manifest.name}));
+        let listed = ecs!(
+            self,
+            Operation::LIST_TASKS,
+            self.clients.ecs.list_tasks(),
+            filter
+        )?;
+        if listed.document.contains_key("nextToken") {
+            return Ok(None);
+        }
+        let arns: Vec<_> = document::texts(&listed.document, "taskArns").collect();
+        if arns.is_empty() {
+            return Ok(Some(BTreeSet::new()));
+        }
+        let input = object(json!({"cluster": manifest.cluster, "tasks": arns}));
+        let described = ecs!(
+            self,
+            Operation::DESCRIBE_TASKS,
+            self.clients.ecs.describe_tasks(),
+            input
+        )?;
+        let tasks = document::objects(&described.document, "tasks");
+        Ok(Some(tasks.flat_map(addresses).collect()))
+    }
+}
+
+/// The target groups that a service's document names.
+pub(super) fn groups(service: &Document) -> impl Iterator<Item = &str> {
+    document::objects(service, "loadBalancers")
+        .map(|balancer| document::text(balancer, "targetGroupArn"))
+        .filter(|arn| !arn.is_empty())
+}
+
+fn addresses(task: &Document) -> impl Iterator<Item = String> {
+    document::objects(task, "attachments")
+        .flat_map(|attachment| document::objects(attachment, "details"))
+        .filter(|detail| document::text(detail, "name") == "privateIPv4Address")
+        .filter_map(|detail| detail.get("value").and_then(Value::as_str))
+        .map(str::to_owned)
+}
+
+fn worse(one: Targets, other: Targets) -> Targets {
+    let mut foreign = one.foreign.clone();
+    foreign.extend(other.foreign.clone());
+    let worse = if other.healthy < one.healthy {
+        other
+    } else {
+        one
+    };
+    Targets { foreign, ..worse }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> u32 {
+    u32::try_from(items.count()).unwrap_or(u32::MAX)
+}

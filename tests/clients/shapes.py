@@ -1,0 +1,164 @@
+"""Compares what came over the wire with botocore's model of it: no member that AWS does not have, every type right.
+
+botocore itself forgives: it skips members that it does not know, and takes a number where a text should be.
+"""
+
+import json
+import math
+import xml.etree.ElementTree as xml
+
+
+class Misshapen(AssertionError):
+    """A response that AWS would not have sent."""
+
+
+def check(model, response):
+    """`response` is what botocore received for the operation `model`, success or error."""
+    where = f"{model.service_model.service_name} {model.name}"
+    protocol = model.service_model.metadata["protocol"]
+    if not response.headers.get("x-amzn-RequestId"):
+        raise Misshapen(f"{where}: no x-amzn-RequestId")
+    if response.status_code >= 300:
+        return
+    if protocol == "json":
+        _check_json(model, response, where)
+    else:
+        _check_query(model, response, where)
+
+
+def _check_json(model, response, where):
+    if response.headers["content-type"] != "application/x-amz-json-1.1":
+        raise Misshapen(f"{where}: content-type is {response.headers['content-type']}")
+    body = json.loads(response.content) if response.content else {}
+    if model.output_shape is None:
+        if body:
+            raise Misshapen(f"{where}: a body, where AWS sends none: {body}")
+    else:
+        _value(model.output_shape, body, where)
+
+
+def _value(shape, value, path):
+    """A JSON value against its shape."""
+    if value is None:
+        raise Misshapen(f"{path}: null; AWS leaves a member out")
+    kind = shape.type_name
+    if kind == "structure":
+        _type(value, dict, path)
+        for name, inner in value.items():
+            member = shape.members.get(name)
+            if member is None:
+                raise Misshapen(f"{path}.{name}: no such member of {shape.name}")
+            _value(member, inner, f"{path}.{name}")
+        _required(shape, value, path)
+    elif kind == "list":
+        _type(value, list, path)
+        for at, inner in enumerate(value):
+            _value(shape.member, inner, f"{path}[{at}]")
+    elif kind == "map":
+        _type(value, dict, path)
+        for key, inner in value.items():
+            _scalar(shape.key, key, path)
+            _value(shape.value, inner, f"{path}[{key}]")
+    else:
+        _scalar(shape, value, path)
+
+
+def _required(shape, names, path):
+    for name in shape.required_members:
+        if name not in names:
+            raise Misshapen(f"{path}.{name}: missing, and {shape.name} requires it")
+
+
+TYPES = {
+    "string": str,
+    "character": str,
+    "blob": str,
+    "boolean": bool,
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+    "timestamp": (int, float),
+}
+
+
+def _scalar(shape, value, path):
+    kind = shape.type_name
+    _type(value, TYPES[kind], path)
+    if kind == "string" and shape.enum and value not in shape.enum:
+        raise Misshapen(f"{path}: {value!r} is not one of {shape.enum}")
+    # Both in seconds since 1970; milliseconds by mistake would be the year 50000.
+    if kind == "timestamp" and not 1.7e9 < value < 4e9:
+        raise Misshapen(f"{path}: {value} is no time in seconds of these years")
+    if kind == "double" and not math.isfinite(value):
+        raise Misshapen(f"{path}: {value}")
+    if kind == "string" and not _within(shape, len(value)):
+        raise Misshapen(f"{path}: {value!r} is too short or too long for {shape.name}")
+    if kind in ("integer", "long") and not _within(shape, value):
+        raise Misshapen(f"{path}: {value} is out of the bounds of {shape.name}")
+
+
+def _within(shape, size):
+    bounds = shape.metadata
+    return bounds.get("min", -math.inf) <= size <= bounds.get("max", math.inf)
+
+
+def _type(value, wanted, path):
+    # In Python a boolean is an integer; on the wire it is none.
+    if not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool):
+        raise Misshapen(f"{path}: {value!r} is {type(value).__name__}, not {wanted}")
+
+
+def _check_query(model, response, where):
+    if not response.headers["content-type"].startswith("text/xml"):
+        raise Misshapen(f"{where}: content-type is {response.headers['content-type']}")
+    root = xml.fromstring(response.content)
+    space = f"{{{model.service_model.metadata['xmlNamespace']}}}"
+    names = [child.tag for child in root]
+    wanted = [f"{space}{model.name}Result", f"{space}ResponseMetadata"]
+    if root.tag != f"{space}{model.name}Response" or not set(names) <= set(wanted):
+        raise Misshapen(f"{where}: the root is {root.tag} with {names}")
+    result = root.find(wanted[0])
+    if model.output_shape is not None and model.output_shape.members:
+        if result is None:
+            raise Misshapen(f"{where}: no {wanted[0]}")
+        _element(model.output_shape, result, where, space)
+
+
+def _element(shape, element, path, space):
+    """An XML element against its shape."""
+    kind = shape.type_name
+    if kind == "structure":
+        seen = [child.tag.removeprefix(space) for child in element]
+        if len(seen) != len(set(seen)):
+            raise Misshapen(f"{path}: a member twice: {seen}")
+        for child, name in zip(element, seen):
+            member = shape.members.get(name)
+            if member is None:
+                raise Misshapen(f"{path}.{name}: no such member of {shape.name}")
+            _element(member, child, f"{path}.{name}", space)
+        _required(shape, seen, path)
+    elif kind == "list":
+        for at, child in enumerate(element):
+            if child.tag != f"{space}member":
+                raise Misshapen(f"{path}[{at}]: {child.tag}, not member")
+            _element(shape.member, child, f"{path}[{at}]", space)
+    else:
+        _scalar_text(shape, element, path)
+
+
+def _scalar_text(shape, element, path):
+    text = element.text or ""
+    if len(element):
+        raise Misshapen(f"{path}: elements where a {shape.type_name} should be")
+    kind = shape.type_name
+    if kind in ("integer", "long"):
+        _scalar(shape, int(text), path)
+    elif kind == "boolean":
+        if text not in ("true", "false"):
+            raise Misshapen(f"{path}: {text!r} is no boolean")
+    elif kind == "timestamp":
+        if not (text[4:5] == "-" and text[10:11] == "T" and text.endswith("Z")):
+            raise Misshapen(f"{path}: {text!r} is not ISO 8601 in UTC")
+    else:
+        _scalar(shape, text, path)
