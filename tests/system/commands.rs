@@ -118,8 +118,8 @@ async fn what_ran_what_happened_and_what_was_written_is_told() {
         Some(&"Created"),
         "the oldest first: {kinds:?}"
     );
-    assert!(kinds.contains(&"RolledBack"), "{kinds:?}");
-    assert!(text(&world, &["events"]).await.contains("RolledBack"));
+    assert!(kinds.contains(&"Held"), "{kinds:?}");
+    assert!(text(&world, &["events"]).await.contains("Held"));
     assert_eq!(
         json(&world, &["events", "nobody"]).await,
         Value::from(Vec::<Value>::new())
