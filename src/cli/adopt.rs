@@ -17,7 +17,8 @@ use crate::{
     diff::Difference,
     document::Document,
     manifest::Manifest,
-    plan::{self, Lessons, Plan, Step, Write},
+    observed::LiveService,
+    plan::{self, Blocked, Lessons, Plan, Step, Write},
     reconcile::{self, Stopped},
     tags,
 };
@@ -50,6 +51,8 @@ struct Adopted {
     owner: String,
     /// What the daemon will change next.
     differences: Vec<Difference>,
+    /// What it will leave as it is, and why.
+    blocked: Vec<Blocked>,
 }
 
 impl Adopt {
@@ -87,6 +90,7 @@ impl Adopt {
                 "there is no service {name} in the cluster {cluster}; `evenkeel apply` creates it"
             ));
         };
+        let plan = plan::plan(&seen.desired, &seen.observed, &Lessons::default());
         let live = service.tags();
         match live.get(tags::OWNER) {
             Some(owner) if *owner == seen.desired.owner => {
@@ -105,17 +109,17 @@ impl Adopt {
                 ));
             }
             None => {
-                if let Err(code) = tag(aws, seen, service.arn(), &live).await {
+                if let Err(code) = tag(aws, seen, &plan, service).await {
                     return code;
                 }
             }
         }
-        let plan = plan::plan(&seen.desired, &seen.observed, &Lessons::default());
         let adopted = Adopted {
             service: name,
             cluster,
             owner: seen.desired.owner.clone(),
             differences: plan.differences,
+            blocked: plan.blocked,
         };
         output::print(self.output, &adopted, || table(&adopted))
     }
@@ -123,13 +127,8 @@ impl Adopt {
 
 /// The owner; and where nothing differs, that it is what the manifest says, so that nobody takes the first look for an
 /// edit.
-async fn tag(
-    aws: &Aws,
-    seen: &Seen,
-    arn: &str,
-    live: &BTreeMap<String, String>,
-) -> Result<(), exit::Code> {
-    let plan = plan::plan(&seen.desired, &seen.observed, &Lessons::default());
+async fn tag(aws: &Aws, seen: &Seen, plan: &Plan, service: &LiveService) -> Result<(), exit::Code> {
+    let live = service.tags();
     let labels = &seen.desired.manifest.labels;
     let matches = plan.differences.is_empty()
         && plan.blocked.is_empty()
@@ -138,7 +137,7 @@ async fn tag(
             .all(|(key, value)| live.get(key) == Some(value));
     let mut wanted = seen.desired.service_tags();
     wanted.retain(|key, _| matches || key == tags::OWNER);
-    let input = json!({"resourceArn": arn, "tags": tags::to_list(&wanted)});
+    let input = json!({"resourceArn": service.arn(), "tags": tags::to_list(&wanted)});
     let step = Step {
         operation: Write::TagResource,
         input: input.as_object().cloned().unwrap_or_else(Document::new),
@@ -164,16 +163,20 @@ fn table(adopted: &Adopted) -> String {
         cluster,
         owner,
         differences,
+        blocked,
     } = adopted;
     let mut text = format!("{service} ({cluster}) is owned by {owner}");
-    if differences.is_empty() {
-        text.push_str(", and is as its manifest says\n");
-        return text;
-    }
-    text.push_str("; `evenkeel apply`, or a running daemon, changes:\n");
+    text.push_str(match (differences.is_empty(), blocked.is_empty()) {
+        (true, true) => ", and is as its manifest says\n",
+        (true, false) => "\n",
+        (false, _) => "; `evenkeel apply`, or a running daemon, changes:\n",
+    });
     for difference in differences {
         text.push_str(&output::difference(difference));
         text.push('\n');
+    }
+    for blocked in blocked {
+        text.push_str(&format!("  ! {blocked}\n"));
     }
     text
 }

@@ -9,16 +9,19 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(feature = "local")]
 mod adoption;
 mod another_hand;
 mod architecture;
 mod bad_input;
+#[cfg(feature = "local")]
 mod bare;
 mod commands;
 mod drift;
 mod load;
 mod local;
 mod prometheus;
+#[cfg(feature = "local")]
 mod random_service;
 mod readme;
 mod rollouts;
