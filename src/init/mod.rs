@@ -112,6 +112,11 @@ pub fn write(live: &Live<'_>) -> Result<Written, Refused> {
     if owner.is_none() {
         spec.insert("adopt".to_owned(), json!(true));
     }
+    for member in shape::newer_in_definition(&live.definition.document) {
+        notes.push(format!(
+            "taskDefinition.{member} is newer than this version's table of ECS's fields: the manifest does not say it, and a new revision would lack it"
+        ));
+    }
     let manifest = json!({
         "apiVersion": "evenkeel/v1", "kind": "Service", "metadata": metadata, "spec": spec,
     });

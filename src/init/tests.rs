@@ -135,41 +135,124 @@ spec:
     );
 }
 
+/// What of ECS the emulator does not have, in every member that has a default or a key of its own.
+#[test]
+fn the_manifest_asks_for_what_no_laptop_can_run() {
+    let live = service(json!({
+        "launchType": null, "platformVersion": "1.4.0", "availabilityZoneRebalancing": "DISABLED",
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}, {"capacityProvider": "FARGATE", "weight": 0, "base": 1}],
+        "serviceRegistries": [{"registryArn": "arn:aws:servicediscovery:r:1:service/s", "containerPort": 80, "containerName": "api"}],
+        "placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}],
+        "placementConstraints": [{"type": "memberOf", "expression": "attribute:ecs.instance-type =~ t2.*"}],
+        "deploymentConfiguration": {"alarms": {"alarmNames": ["a"], "enable": true, "rollback": false}, "maximumPercent": 200,
+            "minimumHealthyPercent": 100, "strategy": "ROLLING", "bakeTimeInMinutes": 0},
+        "deployments": [{"status": "PRIMARY", "serviceConnectConfiguration": {"enabled": true, "namespace": "n",
+            "services": [{"portName": "http", "clientAliases": [{"port": 80}]}]},
+            "volumeConfigurations": [{"name": "data", "managedEBSVolume": {"roleArn": "arn:role", "sizeInGiB": 10}}]}],
+        "tags": [{"key": "team", "value": "shop"}], "propagateTags": "TASK_DEFINITION",
+    }));
+    let mut definition = definition();
+    definition.document.extend(object(json!({
+        "pidMode": "task", "enableFaultInjection": false, "proxyConfiguration": {"type": "APPMESH", "containerName": "proxy",
+            "properties": [{"name": "AppPorts", "value": "80"}]},
+        "volumes": [{"name": "data", "configuredAtLaunch": true},
+            {"name": "files", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "rootDirectory": "/", "transitEncryption": "ENABLED",
+                "authorizationConfig": {"iam": "DISABLED"}}}],
+        "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
+    })));
+    let container = definition.document["containerDefinitions"][1]
+        .as_object_mut()
+        .unwrap();
+    container.extend(object(json!({
+        "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/api:1",
+        "healthCheck": {"command": ["CMD-SHELL", "curl -f ${URL:-http://localhost}"], "interval": 30, "timeout": 5, "retries": 5, "startPeriod": 0},
+        "dependsOn": [{"containerName": "proxy", "condition": "HEALTHY"}],
+        "mountPoints": [{"sourceVolume": "data", "containerPath": "/data", "readOnly": false}],
+        "volumesFrom": [{"sourceContainer": "proxy", "readOnly": true}],
+        "restartPolicy": {"enabled": true, "ignoredExitCodes": [0], "restartAttemptPeriod": 300},
+        "environmentFiles": [{"value": "arn:aws:s3:::b/e.env", "type": "s3"}], "entryPoint": ["sh"], "workingDirectory": "/w",
+        "systemControls": [{"namespace": "net.core.somaxconn", "value": "1024"}], "resourceRequirements": [],
+        "linuxParameters": {"capabilities": {"drop": ["ALL"], "add": []}, "devices": [], "tmpfs": []},
+        "logConfiguration": {"logDriver": "awsfirelens", "options": {"Name": "x"}, "secretOptions": [{"name": "k", "valueFrom": "arn:s"}]},
+        "versionConsistency": "enabled", "interactive": false, "newerThanOurTable": 1,
+    })));
+    let live = Live {
+        cluster: "prod",
+        service: &live,
+        definition: &definition,
+        image: None,
+        log_group: None,
+        owner: "evenkeel/prod/api",
+        form: &Form::current(),
+    };
+    let Written { text, notes } = write(&live).unwrap();
+    assert!(
+        notes.len() == 1 && notes[0].contains("containerDefinitions[1].newerThanOurTable"),
+        "{notes:?}"
+    );
+    for default in [
+        "restartAttemptPeriod",
+        "interval",
+        "base: 0",
+        "weight: 0",
+        "readOnly: false",
+        "devices",
+        "enableFaultInjection",
+    ] {
+        assert!(!text.contains(default), "{default}: {text}");
+    }
+    asks_for_nothing_else(&text, &live, &Image::NotUsed);
+}
+
 #[test]
 fn the_manifest_asks_for_what_there_is() {
     let live = service(
         json!({"loadBalancers": [{"targetGroupArn": "arn:tg", "containerName": "api", "containerPort": 80}]}),
     );
-    let manifest = std::sync::Arc::new(parsed(&written(&live).text));
+    let text = written(&live).text;
+    let manifest = parsed(&text);
     assert_eq!(manifest.desired_count, Some(2));
     assert!(manifest.adopt);
     let image = Image::Resolved {
         reference: "docker.io/shop/api:1.10".to_owned(),
         digest: None,
     };
-    let form = Form::current();
+    let live = Live {
+        cluster: "prod",
+        service: &live,
+        definition: &definition(),
+        image: None,
+        log_group: None,
+        owner: "evenkeel/prod/api",
+        form: &Form::current(),
+    };
+    asks_for_nothing_else(&text, &live, &image);
+}
+
+fn asks_for_nothing_else(text: &str, live: &Live<'_>, image: &Image) {
+    let form = live.form.clone();
     let settings = Settings {
         owner: "evenkeel".to_owned(),
         form: form.clone(),
     };
-    let desired = Desired::new(manifest, &settings, &image);
-    let (wanted, there) = (desired.definition.clone().unwrap(), definition().document);
-    let there = shape::of_definition(&there, &wanted);
+    let desired = Desired::new(std::sync::Arc::new(parsed(text)), &settings, image);
+    let wanted = desired.definition.clone().unwrap();
+    let there = shape::of_definition(&live.definition.document, &wanted);
     let found = differences(
         &form,
         "taskDefinition",
         &form.definition(&wanted),
         &form.definition(&there),
     );
-    assert_eq!(found, []);
-    let there = shape::of_service(&live.0, &desired.service);
+    assert_eq!(found, [], "{text}");
+    let there = shape::of_service(&live.service.0, &desired.service);
     let found = differences(
         &form,
         "service",
         &form.service(&desired.service),
         &form.service(&there),
     );
-    assert_eq!(found, []);
+    assert_eq!(found, [], "{text}");
 }
 
 #[test]
