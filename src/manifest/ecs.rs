@@ -99,6 +99,9 @@ impl Block {
             (Self::Service, "role") => {
                 Some("remove it: ECS uses its service-linked role, AWSServiceRoleForECS")
             }
+            (Self::Service, "monitoring" | "gatewayConnectors") => Some(
+                "remove it: DescribeServices does not show it, so nobody could tell whether it is so",
+            ),
             _ => None,
         }
     }

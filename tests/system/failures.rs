@@ -36,7 +36,7 @@ async fn a_security_group_that_does_not_exist_is_held_and_the_definition_is_not(
     assert_eq!(held.held[0].image, "", "the image is not held");
     assert!(held.message.starts_with(field), "{}", held.message);
     assert!(
-        held.message.contains("sg-deleted"),
+        held.message.contains("InvalidGroup.NotFound"),
         "ECS says why: {}",
         held.message
     );
@@ -103,6 +103,7 @@ spec:
   taskDefinition:
     cpu: '256'
     memory: '512'
+    executionRoleArn: ${{terraform.api_execution_role_arn}}
     networkMode: awsvpc
     requiresCompatibilities: [FARGATE]
     containerDefinitions: [{{name: main, image: '${{image}}', portMappings: [{{containerPort: 80, name: http}}]}}]

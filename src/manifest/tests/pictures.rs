@@ -104,6 +104,7 @@ fn mistakes_in_ecs_s_blocks() {
         "    desiredCount: 2\n" => "    desiredCount: 2\n    cluster: prod\n": "m.yaml:13:5: `cluster` may not be given here (in spec.service); put it in spec.cluster"
         "    desiredCount: 2\n" => "    desiredCount: 2\n    tags: []\n": "m.yaml:13:5: `tags` may not be given here (in spec.service); put them in metadata.labels"
         "    desiredCount: 2\n" => "    desiredCount: 2\n    role: x\n": "m.yaml:13:5: `role` may not be given here (in spec.service); remove it: ECS uses its service-linked role, AWSServiceRoleForECS"
+        "    desiredCount: 2\n" => "    desiredCount: 2\n    monitoring: {}\n": "m.yaml:13:5: `monitoring` may not be given here (in spec.service); remove it: DescribeServices does not show it, so nobody could tell whether it is so"
         "    desiredCount: 2\n" => "    desiredCount: 2\n    runningCount: 2\n": "m.yaml:13:5: `runningCount` is filled in by AWS (in spec.service); remove it"
         "    desiredCount: 2\n" => "    desiredCount: 2\n    propagateTags: TASK_DEFINITION\n": ""
         "    desiredCount: 2\n" => "    desiredCount: 2\n    deploymentController: {type: CODE_DEPLOY}\n": "m.yaml:13:34: only ECS is supported (spec.service.deploymentController.type); Evenkeel rolls out by ECS's own rolling deployments"
