@@ -25,15 +25,20 @@ const IDENTITY: &[&str] = &[
     "role",
 ];
 
+/// Members that API_Deployment has and API_Service has not: they stand only on the primary deployment.
+const ON_PRIMARY: [&str; 3] = [
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+];
+
 /// The part of a live service that CreateService could have written. A member that the table lacks is kept where `wanted`
 /// names it: the manifest may be newer than the table.
-///
-/// Service Connect and volumes stand only on the primary deployment.
 pub fn of_service(live: &Document, wanted: &Document) -> Document {
     let mut service = live.clone();
     let primary =
         document::objects(live, "deployments").find(|d| document::text(d, "status") == "PRIMARY");
-    for member in ["serviceConnectConfiguration", "volumeConfigurations"] {
+    for member in ON_PRIMARY {
         if let Some(value) = primary.and_then(|primary| primary.get(member)) {
             service.insert(member.to_owned(), value.clone());
         }

@@ -1,4 +1,9 @@
 //! The table: what AWS fills in, what has no order, what is told apart by a key, what is left alone.
+//!
+//! The defaults are those of the ECS API reference, of the pages API_CreateService, API_RegisterTaskDefinition and those
+//! of their members: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Types.html>. A list that is not
+//! here keeps its order: environment files, for one, are read from the top down (API_EnvironmentFile). Below a member of
+//! the service no list is keyed, because UpdateService takes such lists whole.
 
 use serde_json::{Value, json};
 
@@ -35,6 +40,10 @@ pub const RULES: &[(&str, Rule)] = &[
         Default(|| json!(0)),
     ),
     (
+        "service.deploymentConfiguration.alarms.alarmNames",
+        Unordered,
+    ),
+    (
         "service.deploymentConfiguration.alarms.enable",
         Default(|| json!(false)),
     ),
@@ -65,6 +74,28 @@ pub const RULES: &[(&str, Rule)] = &[
     (
         "service.deploymentConfiguration.deploymentCircuitBreaker.thresholdConfiguration.value",
         Default(|| json!(50)),
+    ),
+    // API_DeploymentEarlySuccessCriteria
+    (
+        "service.deploymentConfiguration.earlySuccessCriteria.enable",
+        Default(|| json!(false)),
+    ),
+    // API_DeploymentLifecycleHook, API_DeploymentLifecycleHookTimeoutConfiguration
+    (
+        "service.deploymentConfiguration.lifecycleHooks.*.lifecycleStages",
+        Unordered,
+    ),
+    (
+        "service.deploymentConfiguration.lifecycleHooks.*.targetType",
+        Default(|| json!("AWS_LAMBDA")),
+    ),
+    (
+        "service.deploymentConfiguration.lifecycleHooks.*.timeoutConfiguration.action",
+        Default(|| json!("ROLLBACK")),
+    ),
+    (
+        "service.deploymentConfiguration.lifecycleHooks.*.timeoutConfiguration.timeoutInMinutes",
+        Default(|| json!(1440)),
     ),
     (
         "service.deploymentConfiguration.maximumPercent",
@@ -106,12 +137,44 @@ pub const RULES: &[(&str, Rule)] = &[
     ("service.platformVersion", Conditional),
     ("service.propagateTags", Default(|| json!("NONE"))),
     ("service.schedulingStrategy", Default(|| json!("REPLICA"))),
+    // API_ServiceConnectAccessLogConfiguration
+    (
+        "service.serviceConnectConfiguration.accessLogConfiguration.includeQueryParameters",
+        Default(|| json!("DISABLED")),
+    ),
+    (
+        "service.serviceConnectConfiguration.containerConfigurations.*.logLevel",
+        Default(|| json!("info")),
+    ),
     (
         "service.serviceConnectConfiguration.enabled",
         Default(|| json!(false)),
     ),
+    (
+        "service.serviceConnectConfiguration.logConfiguration.options.max-buffer-size",
+        Conditional,
+    ),
+    (
+        "service.serviceConnectConfiguration.logConfiguration.options.mode",
+        Conditional,
+    ),
+    (
+        "service.serviceConnectConfiguration.logConfiguration.secretOptions",
+        Unordered,
+    ),
+    ("service.serviceConnectConfiguration.services", Unordered),
     ("service.serviceRegistries", Unordered),
     ("service.volumeConfigurations", Keyed(&["name"], None)),
+    // API_ServiceManagedEBSVolumeConfiguration
+    (
+        "service.volumeConfigurations.*.managedEBSVolume.filesystemType",
+        Default(|| json!("xfs")),
+    ),
+    (
+        "service.volumeConfigurations.*.managedEBSVolume.tagSpecifications.*.tags",
+        Unordered,
+    ),
+    ("service.vpcLatticeConfigurations", Unordered),
     (
         "taskDefinition.containerDefinitions",
         Keyed(&["name"], None),
@@ -120,13 +183,18 @@ pub const RULES: &[(&str, Rule)] = &[
         "taskDefinition.containerDefinitions.*.cpu",
         Default(|| json!(0)),
     ),
+    // Docker, whose options these switches are, has them off (API_ContainerDefinition); so below.
+    (
+        "taskDefinition.containerDefinitions.*.disableNetworking",
+        Default(|| json!(false)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.dockerSecurityOptions",
+        Unordered,
+    ),
     (
         "taskDefinition.containerDefinitions.*.environment",
         Keyed(&["name"], Some("value")),
-    ),
-    (
-        "taskDefinition.containerDefinitions.*.environmentFiles",
-        Unordered,
     ),
     (
         "taskDefinition.containerDefinitions.*.essential",
@@ -152,7 +220,27 @@ pub const RULES: &[(&str, Rule)] = &[
         "taskDefinition.containerDefinitions.*.healthCheck.timeout",
         Default(|| json!(5)),
     ),
+    (
+        "taskDefinition.containerDefinitions.*.interactive",
+        Default(|| json!(false)),
+    ),
     ("taskDefinition.containerDefinitions.*.links", Unordered),
+    (
+        "taskDefinition.containerDefinitions.*.linuxParameters.capabilities.add",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.linuxParameters.capabilities.drop",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.linuxParameters.devices.*.permissions",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.linuxParameters.initProcessEnabled",
+        Default(|| json!(false)),
+    ),
     (
         "taskDefinition.containerDefinitions.*.logConfiguration.options.max-buffer-size",
         Conditional,
@@ -182,6 +270,26 @@ pub const RULES: &[(&str, Rule)] = &[
         Default(|| json!("tcp")),
     ),
     (
+        "taskDefinition.containerDefinitions.*.privileged",
+        Default(|| json!(false)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.pseudoTerminal",
+        Default(|| json!(false)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.readonlyRootFilesystem",
+        Default(|| json!(false)),
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.resourceRequirements",
+        Unordered,
+    ),
+    (
+        "taskDefinition.containerDefinitions.*.restartPolicy.ignoredExitCodes",
+        Unordered,
+    ),
+    (
         "taskDefinition.containerDefinitions.*.restartPolicy.restartAttemptPeriod",
         Default(|| json!(300)),
     ),
@@ -191,7 +299,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ),
     (
         "taskDefinition.containerDefinitions.*.systemControls",
-        Unordered,
+        Keyed(&["namespace"], Some("value")),
     ),
     (
         "taskDefinition.containerDefinitions.*.ulimits",
@@ -215,7 +323,13 @@ pub const RULES: &[(&str, Rule)] = &[
         Default(|| json!(false)),
     ),
     ("taskDefinition.memory", Mebibytes),
+    // API_RegisterTaskDefinition; on Windows it is written as "default"
+    ("taskDefinition.networkMode", Default(|| json!("bridge"))),
     ("taskDefinition.placementConstraints", Unordered),
+    (
+        "taskDefinition.proxyConfiguration.properties",
+        Keyed(&["name"], Some("value")),
+    ),
     ("taskDefinition.requiresCompatibilities", Unordered),
     (
         "taskDefinition.runtimePlatform.cpuArchitecture",
@@ -226,4 +340,26 @@ pub const RULES: &[(&str, Rule)] = &[
         Default(|| json!("LINUX")),
     ),
     ("taskDefinition.volumes", Keyed(&["name"], None)),
+    (
+        "taskDefinition.volumes.*.configuredAtLaunch",
+        Default(|| json!(false)),
+    ),
+    // API_EFSVolumeConfiguration, API_EFSAuthorizationConfig
+    (
+        "taskDefinition.volumes.*.efsVolumeConfiguration.authorizationConfig.iam",
+        Default(|| json!("DISABLED")),
+    ),
+    (
+        "taskDefinition.volumes.*.efsVolumeConfiguration.rootDirectory",
+        Default(|| json!("/")),
+    ),
+    (
+        "taskDefinition.volumes.*.efsVolumeConfiguration.transitEncryption",
+        Default(|| json!("DISABLED")),
+    ),
+    // API_S3FilesVolumeConfiguration
+    (
+        "taskDefinition.volumes.*.s3filesVolumeConfiguration.rootDirectory",
+        Default(|| json!("/")),
+    ),
 ];

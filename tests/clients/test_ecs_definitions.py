@@ -27,15 +27,6 @@ def test_what_aws_fills_in(aws, name):
     assert not aws.ecs.describe_task_definition(taskDefinition=f"{name}:1").get("tags")
 
 
-def test_a_partial_health_check_is_completed(aws, name):
-    check = {"command": ["CMD-SHELL", "true"]}
-    registered = aws.ecs.register_task_definition(
-        **definition(name, containerDefinitions=[container("nginx", healthCheck=check)])
-    )
-    filled = registered["taskDefinition"]["containerDefinitions"][0]["healthCheck"]
-    assert filled == {"command": ["CMD-SHELL", "true"], "interval": 30, "timeout": 5, "retries": 3}
-
-
 def test_revisions_only_rise_and_the_family_means_the_newest_active(aws, name):
     for revision in (1, 2, 3):
         assert aws.ecs.register_task_definition(**definition(name))["taskDefinition"]["revision"] == revision
@@ -82,13 +73,19 @@ def test_what_is_missing_says_so(aws, cluster, name):
         aws.ecs.create_service(**service(cluster, name, "nobody"))
 
 
-@pytest.mark.parametrize("cpu, memory", [("256", "4096"), ("512", "1536"), ("4096", "7168"), ("300", "512"), ("16384", "33000")])
+@pytest.mark.parametrize(
+    "cpu, memory", [("256", "4096"), ("512", "1536"), ("4096", "7168"), ("300", "512"), ("16384", "33000")]
+)
 def test_sizes_that_fargate_does_not_have(aws, name, cpu, memory):
-    with refused("ClientException", "No Fargate configuration exists for given values|Invalid '(cpu|memory)' setting for task"):
+    with refused(
+        "ClientException", "No Fargate configuration exists for given values|Invalid '(cpu|memory)' setting for task"
+    ):
         aws.ecs.register_task_definition(**definition(name, cpu=cpu, memory=memory))
 
 
-@pytest.mark.parametrize("cpu, memory", [("256", "2048"), ("512", "3072"), ("4096", "30720"), ("16384", "32768"), ("32768", "61440")])
+@pytest.mark.parametrize(
+    "cpu, memory", [("256", "2048"), ("512", "3072"), ("4096", "30720"), ("16384", "32768"), ("32768", "61440")]
+)
 def test_sizes_that_fargate_has(aws, name, cpu, memory):
     registered = aws.ecs.register_task_definition(**definition(name, cpu=cpu, memory=memory))
     assert registered["taskDefinition"]["cpu"] == cpu

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from conftest import NETWORK, arn, definition, in_pages, refused, service
+from emulator import until
 
 
 def of(aws, cluster, name):
@@ -50,6 +51,8 @@ def test_the_waiter_sees_it_stable_and_its_events_say_so(aws, cluster, name, tas
     waiter.wait(cluster=cluster, services=[name], WaiterConfig={"Delay": 1, "MaxAttempts": 20})
     aws.ecs.update_service(cluster=cluster, service=name, desiredCount=0, forceNewDeployment=True)
     waiter.wait(cluster=cluster, services=[name], WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    # With nothing to run it counts as stable at once, and ECS says so later.
+    until(lambda: of(aws, cluster, name)["deployments"][0]["rolloutState"] == "COMPLETED", "completed")
     found = of(aws, cluster, name)
     messages = [event["message"] for event in found["events"]]
     assert f"(service {name}) has reached a steady state." in messages
@@ -161,7 +164,9 @@ WRONG = {
     "a negative count": {"desiredCount": -1},
     "a bad name": {"serviceName": "with space"},
     "both ways": {"capacityProviderStrategy": [{"capacityProvider": "FARGATE"}]},
-    "too many subnets": {"networkConfiguration": {"awsvpcConfiguration": {"subnets": [f"subnet-{i}" for i in range(17)]}}},
+    "too many subnets": {
+        "networkConfiguration": {"awsvpcConfiguration": {"subnets": [f"subnet-{i}" for i in range(17)]}}
+    },
     "a missing group": {
         "loadBalancers": [
             {
@@ -186,7 +191,9 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
 def test_what_is_refused(aws, cluster, name, task_definition, wrong):
-    given = {key: value for key, value in {**service(cluster, name, task_definition), **wrong}.items() if value is not None}
+    given = {
+        key: value for key, value in {**service(cluster, name, task_definition), **wrong}.items() if value is not None
+    }
     with refused("InvalidParameterException|ClientException"):
         aws.ecs.create_service(**given)
     described = aws.ecs.describe_services(cluster=cluster, services=[name])
@@ -210,6 +217,7 @@ def test_an_inactive_definition_is_not_taken(aws, cluster, name, task_definition
         aws.ecs.update_service(cluster=cluster, service=name, taskDefinition=other)
     with refused("ClientException", "TaskDefinition not found."):
         aws.ecs.update_service(cluster=cluster, service=name, taskDefinition="nobody:7")
-    assert of(aws, cluster, name)["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == (
-        NETWORK["awsvpcConfiguration"]["subnets"]
+    assert (
+        of(aws, cluster, name)["networkConfiguration"]["awsvpcConfiguration"]["subnets"]
+        == (NETWORK["awsvpcConfiguration"]["subnets"])
     )

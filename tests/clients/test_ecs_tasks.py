@@ -52,7 +52,9 @@ def test_a_service_runs_its_tasks_and_replaces_one_that_is_stopped(aws, cluster,
 
 
 def test_a_task_alone_runs_until_it_is_stopped(aws, cluster, task_definition):
-    started = run(aws, cluster, task_definition, count=2, startedBy="me", group="batch", tags=[{"key": "a", "value": "1"}])
+    started = run(
+        aws, cluster, task_definition, count=2, startedBy="me", group="batch", tags=[{"key": "a", "value": "1"}]
+    )
     assert started["failures"] == [] and len(started["tasks"]) == 2
     arns = [task["taskArn"] for task in started["tasks"]]
     assert {task["lastStatus"] for task in started["tasks"]} == {"PROVISIONING"}
@@ -71,7 +73,10 @@ def test_a_task_alone_ends_with_its_container(aws, emulator, cluster, name):
     task = run(aws, cluster, family)["tasks"][0]["taskArn"]
     aws.ecs.get_waiter("tasks_stopped").wait(cluster=cluster, tasks=[task], WaiterConfig=WAIT)
     ended = described(aws, cluster, [task])[0]
-    assert (ended["stopCode"], ended["stoppedReason"]) == ("EssentialContainerExited", "Essential container in task exited")
+    assert (ended["stopCode"], ended["stoppedReason"]) == (
+        "EssentialContainerExited",
+        "Essential container in task exited",
+    )
     assert (ended["containers"][0]["exitCode"], ended["group"]) == (1, f"family:{name}")
     assert aws.ecs.list_tasks(cluster=cluster)["taskArns"] == [], "nobody starts it again"
 

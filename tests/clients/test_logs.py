@@ -17,7 +17,11 @@ def group(aws, name):
 
 
 def described(aws, name):
-    return [found for found in aws.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"] if found["logGroupName"] == name]
+    return [
+        found
+        for found in aws.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if found["logGroupName"] == name
+    ]
 
 
 def now():
@@ -94,7 +98,9 @@ def test_streams(aws, group):
     put(aws, group, "s/3", ["last"])
     with refused("ResourceAlreadyExistsException"):
         aws.logs.create_log_stream(logGroupName=group, logStreamName="s/1")
-    found, pages = in_pages(aws.logs, "describe_log_streams", "logStreams", 2, logGroupName=group, logStreamNamePrefix="s/")
+    found, pages = in_pages(
+        aws.logs, "describe_log_streams", "logStreams", 2, logGroupName=group, logStreamNamePrefix="s/"
+    )
     assert ([found["logStreamName"] for found in found], pages) == ([f"s/{i}" for i in range(5)], 3)
     latest = aws.logs.describe_log_streams(logGroupName=group, orderBy="LastEventTime", descending=True, limit=1)
     assert latest["logStreams"][0]["logStreamName"] == "s/3"

@@ -17,6 +17,7 @@ mod bad_input;
 #[cfg(feature = "local")]
 mod bare;
 mod commands;
+mod documents;
 mod drift;
 mod load;
 mod local;
@@ -24,7 +25,10 @@ mod prometheus;
 #[cfg(feature = "local")]
 mod random_service;
 mod readme;
+mod repair;
 mod rollouts;
+mod sets;
 mod stores;
 mod unhealthy;
+mod upgrade;
 mod world;

@@ -114,6 +114,11 @@ impl World {
         self.directory.path().join("manifests/api.yaml")
     }
 
+    /// Another manifest beside it.
+    pub fn beside(&self, file: &str) -> PathBuf {
+        self.directory.path().join("manifests").join(file)
+    }
+
     /// Edits the manifest as a person does: by writing it anew. `from` must be there.
     pub fn edit(&self, from: &str, to: &str) {
         let text = fs::read_to_string(self.manifest()).unwrap();
@@ -156,15 +161,28 @@ impl World {
         what: &str,
         wanted: impl Fn(&ServiceStatus) -> bool,
     ) -> ServiceStatus {
+        let api = |status: &&ServiceStatus| status.name == "api" && status.cluster == "evenkeel";
+        let all = self
+            .until_all(what, |all| all.iter().find(api).is_some_and(&wanted))
+            .await;
+        all.iter().find(api).unwrap().clone()
+    }
+
+    /// Waits until the status of all services together is as wanted, and returns it.
+    pub async fn until_all(
+        &self,
+        what: &str,
+        wanted: impl Fn(&[ServiceStatus]) -> bool,
+    ) -> Vec<ServiceStatus> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let status = self.status().await;
-            if let Some(status) = status.as_ref().filter(|status| wanted(status)) {
-                return status.clone();
+            let all: Option<Vec<ServiceStatus>> = self.daemon("/api/v1/services").await;
+            if let Some(all) = all.as_ref().filter(|all| wanted(all)) {
+                return all.clone();
             }
             if Instant::now() > deadline {
                 self.show_logs();
-                panic!("not {what} within {PATIENCE:?}; the status is {status:#?}");
+                panic!("not {what} within {PATIENCE:?}; the status is {all:#?}");
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -276,6 +294,11 @@ impl World {
         }
     }
 
+    /// Stops the daemon where it stands, or lets it go on.
+    pub fn signal_daemon(&self, signal: Signal) {
+        kill(Pid::from_raw(self.daemon_pid().unwrap()), signal).unwrap();
+    }
+
     fn daemon_pid(&self) -> Option<i32> {
         let processes = fs::read(self.state().join("processes.json")).ok()?;
         let processes: Vec<Value> = serde_json::from_slice(&processes).ok()?;
@@ -350,6 +373,17 @@ async fn wait_for_ready(supervisor: &mut Child) {
 /// A GET whose answer must come, whatever its status.
 pub async fn get(url: &str) -> Response<Bytes> {
     try_get(url).await.unwrap()
+}
+
+/// A POST without a body, which must succeed.
+pub async fn post(url: &str) {
+    let request = hyper::Request::post(url).body(Empty::new()).unwrap();
+    let response = client().request(request).await.unwrap();
+    assert!(
+        response.status().is_success(),
+        "{url}: {}",
+        response.status()
+    );
 }
 
 /// A GET that may fail.

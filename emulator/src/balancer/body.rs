@@ -28,28 +28,51 @@ pub(super) fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// When a byte of the request last went on its way.
+/// How a request is getting on: when a byte of it last went on its way, and who is waited for.
 #[derive(Debug, Clone)]
-pub(super) struct Progress(Arc<Mutex<Instant>>);
+pub(super) struct Progress(Arc<Mutex<Way>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    last: Instant,
+    waits: Waits,
+}
+
+/// Whom a request waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// The client has more of the body to send.
+    Client,
+    /// The target has to take it, or to answer it.
+    Target,
+}
 
 impl Progress {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
+        Self(Arc::new(Mutex::new(Way {
+            last: Instant::now(),
+            waits: Waits::Target,
+        })))
     }
 
     pub(super) fn touch(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.way().last = Instant::now();
     }
 
-    /// Returns when there was none for so long.
-    pub(super) async fn stalled(&self, idle: Duration) {
+    /// Returns when there was none for so long, with whom it was that did nothing.
+    pub(super) async fn stalled(&self, idle: Duration) -> Waits {
         loop {
-            let deadline = *self.0.lock().unwrap_or_else(PoisonError::into_inner) + idle;
+            let Way { last, waits } = *self.way();
+            let deadline = last + idle;
             if deadline <= Instant::now() {
-                return;
+                return waits;
             }
             sleep_until(deadline).await;
         }
+    }
+
+    fn way(&self) -> std::sync::MutexGuard<'_, Way> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,9 +96,15 @@ impl HttpBody for Upload {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = Pin::new(&mut self.inner).poll_frame(context);
-        if frame.is_ready() {
-            self.progress.touch();
-        }
+        // Nobody asks for more while the target does not take what there is.
+        let mut way = self.progress.way();
+        way.waits = if frame.is_ready() {
+            way.last = Instant::now();
+            Waits::Target
+        } else {
+            Waits::Client
+        };
+        drop(way);
         frame.map_err(BodyError::Connection)
     }
 

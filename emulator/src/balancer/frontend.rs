@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{proxy, target::Target};
+use super::{limits, proxy, table::Table};
 use crate::{clock::Clock, driver::Addresses};
 
 /// Connections of clients to one listener; more wait to be accepted.
@@ -37,6 +37,7 @@ pub(super) struct Frontend {
     pub(super) local: SocketAddr,
     route: RwLock<RouteState>,
     next: AtomicUsize,
+    next_share: AtomicUsize,
     closing: CancellationToken,
 }
 
@@ -44,7 +45,7 @@ pub(super) struct Frontend {
 struct RouteState {
     /// The listener's ARN.
     claim: Option<String>,
-    targets: Vec<Arc<Target>>,
+    table: Arc<Table>,
 }
 
 /// What the proxy needs beside the frontend.
@@ -52,8 +53,6 @@ struct RouteState {
 pub(super) struct Shared {
     pub(super) addresses: Arc<Addresses>,
     pub(super) clock: Clock,
-    /// The longest time with no byte in either direction.
-    pub(super) idle: Duration,
     pub(super) running: TaskTracker,
 }
 
@@ -70,6 +69,7 @@ impl Frontend {
             local,
             route: RwLock::default(),
             next: AtomicUsize::new(0),
+            next_share: AtomicUsize::new(0),
             closing,
         }
     }
@@ -91,24 +91,23 @@ impl Frontend {
         }
     }
 
-    pub(super) fn replace(&self, targets: Vec<Arc<Target>>) {
-        self.write().targets = targets;
+    pub(super) fn replace(&self, table: Table) {
+        self.write().table = Arc::new(table);
     }
 
-    /// The next target in turn that is not among those tried.
-    pub(super) fn pick(&self, tried: &[Arc<Target>]) -> Pick {
-        let route = self.read();
-        let count = route.targets.len();
-        if count == 0 {
-            return Pick::NoTarget;
-        }
-        let first = self.next.fetch_add(1, Ordering::Relaxed) % count;
-        let in_turn = route.targets.iter().cycle().skip(first).take(count);
-        let untried = |target: &&Arc<Target>| !tried.iter().any(|it| Arc::ptr_eq(it, target));
-        in_turn
-            .clone()
-            .find(untried)
-            .map_or(Pick::AllTried, |target| Pick::Target(Arc::clone(target)))
+    /// What is in force now.
+    pub(super) fn table(&self) -> Arc<Table> {
+        Arc::clone(&self.read().table)
+    }
+
+    /// Whose turn it is among groups. Apart from the targets' turns, so that neither disturbs the other's evenness.
+    pub(super) fn share_turn(&self) -> usize {
+        self.next_share.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whose turn it is among targets.
+    pub(super) fn turn(&self) -> usize {
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, RouteState> {
@@ -118,12 +117,6 @@ impl Frontend {
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, RouteState> {
         self.route.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-pub(super) enum Pick {
-    Target(Arc<Target>),
-    AllTried,
-    NoTarget,
 }
 
 /// Accepts until the frontend closes.
@@ -158,7 +151,7 @@ async fn connection(frontend: Arc<Frontend>, stream: TcpStream, peer: SocketAddr
     // Small answers must not wait for the client's acknowledgements.
     let _ = stream.set_nodelay(true);
     let closing = frontend.closing.clone();
-    let idle = shared.idle;
+    let idle = frontend.table().idle();
     let service = service_fn(move |request| {
         let (frontend, shared) = (Arc::clone(&frontend), shared.clone());
         async move {
@@ -169,6 +162,7 @@ async fn connection(frontend: Arc<Frontend>, stream: TcpStream, peer: SocketAddr
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(idle)
+        .max_headers(limits::HEADERS)
         .serve_connection(TokioIo::new(stream), service);
     // An error here is the client's: it went away, or did not speak HTTP and was told so.
     let _ = closing.run_until_cancelled(connection).await;

@@ -11,7 +11,7 @@ use hyper::{
 };
 use jiff::Timestamp;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
@@ -39,6 +39,20 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
         .filter_map(|name| name.trim().parse().ok())
         .collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+/// Removes headers whose names are more than letters, digits and hyphens:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>.
+pub(super) fn remove_invalid(headers: &mut HeaderMap) {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let bad: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| !name.as_str().bytes().all(allowed))
+        .cloned()
+        .collect();
+    for name in bad {
         headers.remove(name);
     }
 }

@@ -1,7 +1,7 @@
 //! The load balancer's data plane: HTTP/1.1 listeners on loopback that forward to the targets of the model's routes.
 //!
 //! ```text
-//! Frontend (a listener) ── its targets, replaced at once ──► Target (a pool of connections) ──► Addresses ──► task
+//! Frontend (a listener) ── its table, replaced at once ──► Target (a pool of connections) ──► Addresses ──► task
 //! ```
 //!
 //! Knows nothing of health or services: what is in the routes is used, in turn.
@@ -10,7 +10,10 @@ mod answers;
 mod body;
 mod frontend;
 mod headers;
+mod limits;
 mod proxy;
+mod redirect;
+mod table;
 mod target;
 
 use std::{
@@ -18,24 +21,18 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{frontend::Frontend, target::Target};
+use self::{frontend::Frontend, table::Table, target::Target};
 use crate::{clock::Clock, core::Route, driver::Addresses};
-
-/// ALB's default idle timeout:
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>.
-pub(crate) const IDLE: Duration = Duration::from_secs(60);
 
 /// Every listener and every target.
 #[derive(Debug)]
 pub(crate) struct Balancer {
     addresses: Arc<Addresses>,
     clock: Clock,
-    idle: Duration,
     state: Mutex<State>,
     ending: CancellationToken,
     running: TaskTracker,
@@ -55,18 +52,15 @@ pub(crate) struct Bound {
 }
 
 impl Balancer {
-    /// Serves the listeners that were bound beforehand. Until a route claims one, it answers 503. `idle` is the longest
-    /// time that a connection or a request may go without a byte in either direction; [`IDLE`] outside tests.
+    /// Serves the listeners that were bound beforehand. Until a route claims one, it answers 503.
     pub(crate) fn start(
         bound: Vec<Bound>,
         addresses: Arc<Addresses>,
         clock: Clock,
-        idle: Duration,
     ) -> io::Result<Self> {
         let balancer = Self {
             addresses,
             clock,
-            idle,
             state: Mutex::default(),
             ending: CancellationToken::new(),
             running: TaskTracker::new(),
@@ -91,20 +85,19 @@ impl Balancer {
             keeps || frontend.declared
         });
         let mut targets = HashMap::new();
-        for route in &routes {
+        for route in routes {
             let of_route = route.targets.iter().map(|target| {
                 let key = (target.address, target.port);
                 let known = || state.targets.get(&key).cloned();
                 let made = || Arc::new(Target::new(target.address, target.port));
-                Arc::clone(
-                    targets
-                        .entry(key)
-                        .or_insert_with(|| known().unwrap_or_else(made)),
-                )
+                let shared = targets
+                    .entry(key)
+                    .or_insert_with(|| known().unwrap_or_else(made));
+                (target.group.clone(), Arc::clone(shared))
             });
-            let of_route: Vec<Arc<Target>> = of_route.collect();
-            match self.frontend(&mut state.frontends, route) {
-                Ok(frontend) => frontend.replace(of_route),
+            let of_route: Vec<(String, Arc<Target>)> = of_route.collect();
+            match self.frontend(&mut state.frontends, &route) {
+                Ok(frontend) => frontend.replace(Table::new(route, of_route)),
                 Err(error) => {
                     tracing::error!(listener = route.listener, %error, "cannot open a port for a listener");
                 }
@@ -178,7 +171,6 @@ impl Balancer {
         let shared = frontend::Shared {
             addresses: Arc::clone(&self.addresses),
             clock: self.clock,
-            idle: self.idle,
             running: self.running.clone(),
         };
         self.running

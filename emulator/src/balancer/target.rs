@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::body::{Body, Progress};
+use super::body::{Body, Progress, Waits};
 use crate::driver::Addresses;
 
 /// ALB's limit for connecting to a target:
@@ -67,6 +67,8 @@ pub(super) enum Failure {
     Broken(hyper::Error),
     /// Nothing came back in time.
     TimedOut,
+    /// The client stopped sending the body.
+    ClientTimedOut,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -165,7 +167,10 @@ impl Target {
         progress.touch();
         let outcome = tokio::select! {
             outcome = sender.try_send_request(request) => outcome,
-            () = progress.stalled(idle) => return Err(Failure::TimedOut),
+            waits = progress.stalled(idle) => return Err(match waits {
+                Waits::Client => Failure::ClientTimedOut,
+                Waits::Target => Failure::TimedOut,
+            }),
         };
         match outcome {
             Ok(response) => {

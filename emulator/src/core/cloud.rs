@@ -44,7 +44,7 @@ impl fmt::Debug for Settings {
 /// One account in one region. State is in memory.
 ///
 /// Time enters only as `now`, which must not go back. Effects are to be carried out in their order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Cloud {
     pub(super) settings: Settings,
     pub(super) pace: Pace,
@@ -104,6 +104,7 @@ impl Cloud {
                 Timer::Task(arn) => self.step_task(&arn, now),
                 Timer::Target(group, target) => self.step_target(&group, target, now),
                 Timer::Service(arn) => self.step_service(&arn, now),
+                Timer::Definition(arn) => self.step_definition(&arn, now),
             }
         }
         std::mem::take(&mut self.effects)
@@ -137,7 +138,14 @@ impl Cloud {
 /// Whether an operation changes state; for the journal.
 #[must_use]
 pub fn is_write(_service: Service, operation: &str) -> bool {
-    !["Describe", "List", "Get", "BatchGet", "Filter"]
-        .iter()
-        .any(|verb| operation.starts_with(verb))
+    ![
+        "Describe",
+        "List",
+        "Get",
+        "BatchGet",
+        "BatchCheck",
+        "Filter",
+    ]
+    .iter()
+    .any(|verb| operation.starts_with(verb))
 }

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt, net::Ipv4Addr, time::Duration};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::elb::Route;
+
 /// Something to be done outside the model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -125,26 +127,6 @@ pub struct Probe {
     pub path: String,
     /// From connecting to the response's head.
     pub timeout: Duration,
-}
-
-/// One listener of the balancer and where it sends requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// The listener's ARN.
-    pub listener: String,
-    /// The listener's declared port; the driver decides what that is on loopback.
-    pub port: u16,
-    /// The targets of the listener's default action's group. Requests go to these only. Empty answers 503.
-    pub targets: Vec<RouteTarget>,
-}
-
-/// A target that may be sent requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteTarget {
-    /// The target's address on the wire.
-    pub address: Ipv4Addr,
-    /// The target's port on the wire.
-    pub port: u16,
 }
 
 /// Something that happened outside the model.

@@ -1,7 +1,7 @@
 //! Names that AWS makes up: ARNs and random identifiers, all from one seed.
 
 /// The maker of names.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ids {
     random: fastrand::Rng,
     pub(crate) account: String,

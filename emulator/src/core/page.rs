@@ -63,6 +63,15 @@ fn decode(token: &str) -> Option<String> {
     String::from_utf8(hex::decode(token).ok()?).ok()
 }
 
+/// A key that sorts the other way round.
+pub(crate) fn flipped(key: &str) -> String {
+    hex::encode(key)
+        .bytes()
+        .map(|byte| char::from(0x7f - (byte & 0x7f)))
+        .chain(['\u{7f}'])
+        .collect()
+}
+
 /// Adds the token of the next page, when there is one.
 pub(crate) fn with_token(mut reply: Value, next: Option<String>) -> Value {
     if let (Some(next), Some(map)) = (next, reply.as_object_mut()) {

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until},
@@ -15,8 +16,9 @@ use super::journal::Journal;
 use crate::{
     balancer::Balancer,
     clock::Clock,
-    core::{ApiError, Call, Cloud, Effect, Event, Reply},
+    core::{Call, Effect, Event},
     driver::Driver,
+    faults::{Answer, Fate, FaultPlan, PlanError, Unreliable},
 };
 
 /// The least time between two ticks, so that a model that is always due does not take a whole processor.
@@ -24,21 +26,45 @@ const TICK: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(super) struct Actor {
-    pub(super) cloud: Cloud,
+    pub(super) cloud: Unreliable,
     pub(super) clock: Clock,
     pub(super) driver: Driver,
     pub(super) balancer: Arc<Balancer>,
     pub(super) journal: Arc<Mutex<Journal>>,
-    pub(super) calls: mpsc::Receiver<Request>,
+    pub(super) requests: mpsc::Receiver<Request>,
     pub(super) events: mpsc::Receiver<Event>,
 }
 
-/// A call and where its outcome goes.
+/// What the model is asked, and where the answer goes.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) enum Request {
+    Call(Asked, oneshot::Sender<Outcome>),
+    Faults(Change, oneshot::Sender<Result<Value, PlanError>>),
+}
+
+/// A call of an AWS API.
+#[derive(Debug)]
+pub(super) struct Asked {
     pub(super) call: Call,
     pub(super) user_agent: String,
-    pub(super) outcome: oneshot::Sender<Result<Reply, ApiError>>,
+    /// What has been decided about it, if it had to wait.
+    pub(super) fate: Option<Fate>,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Answered(Answer),
+    /// To be asked again after so long.
+    Later(Duration, Box<Asked>),
+}
+
+/// What is to be done about the faults.
+#[derive(Debug)]
+pub(super) enum Change {
+    None,
+    Replace(FaultPlan),
+    Clear,
 }
 
 impl Actor {
@@ -58,7 +84,7 @@ impl Actor {
             };
             tokio::select! {
                 () = shutdown.cancelled() => return self.driver,
-                Some(request) = self.calls.recv() => self.call(request),
+                Some(request) = self.requests.recv() => self.request(request),
                 Some(event) = self.events.recv() => {
                     let effects = self.cloud.on_event(event, self.clock.now());
                     self.apply(effects);
@@ -72,16 +98,45 @@ impl Actor {
         }
     }
 
-    fn call(&mut self, request: Request) {
+    fn request(&mut self, request: Request) {
+        // A client that went away has still made its call.
+        match request {
+            Request::Call(asked, outcome) => drop(outcome.send(self.call(asked))),
+            Request::Faults(change, outcome) => drop(outcome.send(self.change(change))),
+        }
+    }
+
+    fn call(&mut self, mut asked: Asked) -> Outcome {
         let now = self.clock.now();
-        let (outcome, effects) = self.cloud.handle(&request.call, now);
+        let fate = match asked.fate.take() {
+            Some(fate) => fate,
+            None => {
+                let fate = self.cloud.arrive(&asked.call, now);
+                if !fate.delay.is_zero() {
+                    let delay = fate.delay;
+                    asked.fate = Some(fate);
+                    return Outcome::Later(delay, Box::new(asked));
+                }
+                fate
+            }
+        };
+        let (answer, effects) = self.cloud.carry_out(&asked.call, &fate.end, now);
         self.apply(effects);
         self.journal
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .record(request.call, request.user_agent, &outcome, now);
-        // A client that went away has still made its call.
-        let _ = request.outcome.send(outcome);
+            .record(asked.call, asked.user_agent, &answer, fate.applied, now);
+        Outcome::Answered(answer)
+    }
+
+    fn change(&mut self, change: Change) -> Result<Value, PlanError> {
+        let now = self.clock.now();
+        match change {
+            Change::None => {}
+            Change::Replace(plan) => self.cloud.set_faults(plan, now)?,
+            Change::Clear => self.cloud.clear_faults(),
+        }
+        Ok(self.cloud.faults(now))
     }
 
     /// In order; none of it waits, and routes are in force when the next effect is carried out.

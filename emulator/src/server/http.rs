@@ -1,7 +1,6 @@
 //! The AWS endpoint: HTTP in, a call to the actor, HTTP out.
 
 use std::{
-    convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -17,6 +16,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::Value;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc, oneshot},
@@ -25,11 +25,16 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{actor, introspection, journal::Journal};
+use super::{
+    actor::{Asked, Change, Outcome, Request as Asking},
+    introspection,
+    journal::Journal,
+};
 use crate::{
     balancer::Balancer,
     clock::Clock,
-    core::{ApiError, Call, Reply},
+    core::{ApiError, Call},
+    faults::{Answer, PlanError},
     wire,
 };
 
@@ -44,6 +49,8 @@ const HEAD: Duration = Duration::from_secs(300);
 const BODY: Duration = Duration::from_secs(30);
 /// The model answers within microseconds; this is for one that hangs.
 const ANSWER: Duration = Duration::from_secs(10);
+/// How long a call that is never answered keeps its connection.
+const HANG: Duration = Duration::from_secs(600);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What every connection uses.
@@ -52,14 +59,14 @@ pub(super) struct Web {
     pub(super) aws: SocketAddr,
     pub(super) balancer: Arc<Balancer>,
     pub(super) journal: Arc<Mutex<Journal>>,
-    calls: mpsc::Sender<actor::Request>,
+    requests: mpsc::Sender<Asking>,
     clock: Clock,
 }
 
 impl Web {
     pub(super) fn new(
         aws: SocketAddr,
-        calls: mpsc::Sender<actor::Request>,
+        requests: mpsc::Sender<Asking>,
         clock: Clock,
         balancer: Arc<Balancer>,
     ) -> Self {
@@ -67,7 +74,7 @@ impl Web {
             aws,
             balancer,
             journal: Arc::default(),
-            calls,
+            requests,
             clock,
         }
     }
@@ -110,9 +117,9 @@ async fn connection(stream: TcpStream, web: Arc<Web>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let web = Arc::clone(&web);
-        async move { Ok::<_, Infallible>(answer(&web, request).await) }
+        async move { answer(&web, request).await }
     });
-    // An error here is the client's: it went away, or did not speak HTTP and was told so.
+    // An error here is the client's: it went away, or did not speak HTTP and was told so; or a fault that was asked for.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
@@ -120,26 +127,42 @@ async fn connection(stream: TcpStream, web: Arc<Web>) {
         .await;
 }
 
-async fn answer(web: &Web, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the reply is lost, as was asked for")]
+struct Lost;
+
+async fn answer(web: &Arc<Web>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
     let (head, body) = request.into_parts();
-    if let Some(route) = head.uri.path().strip_prefix("/_emulator/") {
-        return introspection::answer(web, &head.method, &head.uri, route);
+    let path = head.uri.path();
+    if path == "/_emulator" || path.starts_with("/_emulator/") {
+        return Ok(match read(body).await {
+            Ok(body) => introspection::answer(web, &head.method, &head.uri, &body).await,
+            Err(error) => introspection::refuse(error.status, &error.message),
+        });
     }
-    if head.uri.path() != "/" || ![Method::GET, Method::POST].contains(&head.method) {
-        let text = "This is an AWS endpoint for ECS, ELBv2, CloudWatch Logs, ECR and STS: POST /\n";
+    if path != "/" || ![Method::GET, Method::POST].contains(&head.method) {
+        let text = "This is an AWS endpoint for ECS, ELBv2, CloudWatch Logs, ECR and STS: POST /\nFor people: GET /_emulator/\n";
         let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
         *response.status_mut() = StatusCode::NOT_FOUND;
-        return response;
+        return Ok(response);
     }
     let body = read(body).await;
     let bytes = body.as_ref().map(|bytes| &**bytes).unwrap_or_default();
     let (protocol, decoded) = wire::decode(&head.uri, &head.headers, bytes);
     let unread = body.is_err();
     let (operation, outcome) = match body.and(decoded) {
-        Ok(call) => (
-            call.operation.clone(),
-            web.call(call, user_agent(&head.headers)).await,
-        ),
+        Ok(call) => {
+            let operation = call.operation.clone();
+            match web.call(call, user_agent(&head.headers)).await {
+                Answer::Reply(outcome) => (operation, outcome),
+                Answer::Lost(_) => return Err(Lost),
+                Answer::Never => {
+                    sleep(HANG).await;
+                    return Err(Lost);
+                }
+            }
+        }
         Err(error) => (String::new(), Err(error)),
     };
     let id = Uuid::new_v4().to_string();
@@ -148,30 +171,59 @@ async fn answer(web: &Web, request: Request<Incoming>) -> Response<Full<Bytes>> 
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
     }
-    response
+    Ok(response)
 }
 
 impl Web {
-    async fn call(&self, call: Call, user_agent: String) -> Result<Reply, ApiError> {
-        let (sender, receiver) = oneshot::channel();
-        let request = actor::Request {
+    async fn call(self: &Arc<Self>, call: Call, user_agent: String) -> Answer {
+        let asked = Asked {
             call,
             user_agent,
-            outcome: sender,
+            fate: None,
         };
-        let answered = async {
-            self.calls.send(request).await.ok()?;
-            receiver.await.ok()
-        };
-        match timeout(ANSWER, answered).await {
-            Ok(Some(outcome)) => outcome,
-            Ok(None) | Err(_) => Err(ApiError {
-                status: 503,
-                code: "ServiceUnavailable",
-                message: "the emulator is ending or overloaded".to_owned(),
-            }),
+        match self.ask(asked).await {
+            Some(Outcome::Answered(answer)) => answer,
+            Some(Outcome::Later(delay, asked)) => {
+                let web = Arc::clone(self);
+                // Apart from the connection, as a call that is late is not undone when its caller goes away.
+                let late = tokio::spawn(async move {
+                    sleep(delay).await;
+                    web.ask(*asked).await
+                });
+                match late.await {
+                    Ok(Some(Outcome::Answered(answer))) => answer,
+                    Ok(Some(Outcome::Later(..)) | None) | Err(_) => unavailable(),
+                }
+            }
+            None => unavailable(),
         }
     }
+
+    /// Does something about the faults, and says how they are then. `None` when the emulator is ending.
+    pub(super) async fn faults(&self, change: Change) -> Option<Result<Value, PlanError>> {
+        self.send(|outcome| Asking::Faults(change, outcome)).await
+    }
+
+    async fn ask(&self, asked: Asked) -> Option<Outcome> {
+        self.send(|outcome| Asking::Call(asked, outcome)).await
+    }
+
+    async fn send<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Asking) -> Option<T> {
+        let (sender, receiver) = oneshot::channel();
+        let answered = async {
+            self.requests.send(request(sender)).await.ok()?;
+            receiver.await.ok()
+        };
+        timeout(ANSWER, answered).await.ok().flatten()
+    }
+}
+
+fn unavailable() -> Answer {
+    Answer::Reply(Err(ApiError {
+        status: 503,
+        code: "ServiceUnavailable",
+        message: "the emulator is ending or overloaded".to_owned(),
+    }))
 }
 
 async fn read(body: Incoming) -> Result<Bytes, ApiError> {

@@ -1,4 +1,4 @@
-//! `/_emulator/…`: what a test or a person wants to know of the emulator, and AWS has no call for.
+//! `/_emulator/…`: what a test or a person wants to know of the emulator or to do to it, and AWS has no call for.
 
 use std::{collections::BTreeMap, sync::PoisonError};
 
@@ -6,19 +6,40 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Method, Response, StatusCode, Uri,
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{ALLOW, CONTENT_TYPE, HeaderValue},
 };
 use serde_json::{Value, json};
 
-use super::http::Web;
+use super::{actor::Change, http::Web};
+use crate::faults::FaultPlan;
 
-pub(super) fn answer(web: &Web, method: &Method, uri: &Uri, route: &str) -> Response<Full<Bytes>> {
-    if ![Method::GET, Method::POST].contains(method) {
-        return reply(
-            StatusCode::METHOD_NOT_ALLOWED,
-            &json!({"error": "use GET or POST"}),
-        );
+pub(super) async fn answer(
+    web: &Web,
+    method: &Method,
+    uri: &Uri,
+    body: &[u8],
+) -> Response<Full<Bytes>> {
+    let path = uri.path();
+    let route = path.strip_prefix("/_emulator").unwrap_or(path);
+    let route = route.trim_matches('/');
+    if !["", "health", "endpoints", "journal", "faults"].contains(&route) {
+        let missing = format!("there is no {path:.128}; GET /_emulator/ says what there is");
+        return refuse(404, &missing);
     }
+    match (route, method) {
+        ("faults", &Method::GET) => faults(web, Change::None).await,
+        ("faults", &Method::DELETE) => faults(web, Change::Clear).await,
+        ("faults", &Method::POST) => match FaultPlan::from_json(body) {
+            Ok(plan) => faults(web, Change::Replace(plan)).await,
+            Err(error) => refuse(400, &error.to_string()),
+        },
+        ("faults", _) => not_allowed("GET, POST, DELETE"),
+        (_, &Method::GET | &Method::POST) => read(web, route, uri),
+        (_, _) => not_allowed("GET, POST"),
+    }
+}
+
+fn read(web: &Web, route: &str, uri: &Uri) -> Response<Full<Bytes>> {
     match route {
         "health" => reply(StatusCode::OK, &json!({"status": "ok"})),
         "endpoints" => reply(StatusCode::OK, &endpoints(web)),
@@ -28,19 +49,57 @@ pub(super) fn answer(web: &Web, method: &Method, uri: &Uri, route: &str) -> Resp
                 let page = page.since(since);
                 match serde_json::to_value(page) {
                     Ok(page) => reply(StatusCode::OK, &page),
-                    Err(error) => reply(
-                        StatusCode::INTERNAL_SERVER_ERROR,
-                        &json!({"error": error.to_string()}),
-                    ),
+                    Err(error) => refuse(500, &error.to_string()),
                 }
             }
-            Err(error) => reply(StatusCode::BAD_REQUEST, &json!({"error": error})),
+            Err(error) => refuse(400, &error),
         },
-        _ => reply(
-            StatusCode::NOT_FOUND,
-            &json!({"error": "there are /_emulator/health, /_emulator/endpoints and /_emulator/journal"}),
-        ),
+        _ => index(web),
     }
+}
+
+async fn faults(web: &Web, change: Change) -> Response<Full<Bytes>> {
+    match web.faults(change).await {
+        Some(Ok(faults)) => reply(StatusCode::OK, &faults),
+        Some(Err(error)) => refuse(400, &error.to_string()),
+        None => refuse(503, "the emulator is ending or overloaded"),
+    }
+}
+
+/// For a person who has found this address.
+fn index(web: &Web) -> Response<Full<Bytes>> {
+    let at = format!("http://{}", web.aws);
+    let mut text = format!(
+        "This is an emulated AWS account: ECS, ELBv2, CloudWatch Logs, ECR and STS.
+
+For AWS clients (any credentials do):
+
+  export AWS_ENDPOINT_URL={at} AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=any
+
+For people and tests:
+
+  curl {at}/_emulator/health            is it there
+  curl {at}/_emulator/endpoints         where the load balancers listen
+  curl {at}/_emulator/journal           the last calls; ?since=N for those numbered N and above
+  curl {at}/_emulator/faults            what goes wrong, and how often it did
+  curl -X DELETE {at}/_emulator/faults  nothing goes wrong any more
+  curl {at}/_emulator/faults -d '{{\"rules\":[{{\"operation\":\"Describe*\",\"probability\":0.5,\"effect\":\"throttle\"}}]}}'
+
+Load balancers:
+
+"
+    );
+    let listeners = web.balancer.listener_arns();
+    if listeners.is_empty() {
+        text.push_str("  none yet\n");
+    }
+    for (arn, address) in listeners {
+        text.push_str(&format!("  http://{address}  {arn}\n"));
+    }
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, plain);
+    response
 }
 
 fn endpoints(web: &Web) -> Value {
@@ -66,6 +125,18 @@ fn since(uri: &Uri) -> Result<u64, String> {
             .parse()
             .map_err(|_| format!("since={text:.64} is not a number")),
     }
+}
+
+fn not_allowed(methods: &'static str) -> Response<Full<Bytes>> {
+    let mut response = refuse(405, &format!("use {methods}"));
+    let methods = HeaderValue::from_static(methods);
+    response.headers_mut().insert(ALLOW, methods);
+    response
+}
+
+pub(super) fn refuse(status: u16, why: &str) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    reply(status, &json!({"error": why}))
 }
 
 fn reply(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::core::{ApiError, Call, Reply, Service, is_write};
+use crate::{
+    core::{Call, is_write},
+    faults::{Answer, ServiceName},
+};
 
 const MAX_ENTRIES: usize = 10_000;
 /// A longer input, as JSON, is replaced by a marker. At the bound of entries, too, this keeps memory small.
@@ -33,6 +36,9 @@ pub(super) struct Entry {
     input: Value,
     code: &'static str,
     status: u16,
+    /// The faults that were applied to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<&'static str>,
 }
 
 /// A part of the journal.
@@ -48,12 +54,14 @@ impl Journal {
         &mut self,
         call: Call,
         user_agent: String,
-        outcome: &Result<Reply, ApiError>,
+        answer: &Answer,
+        faults: Vec<&'static str>,
         now: Timestamp,
     ) {
-        let (code, status) = match outcome {
-            Ok(_) => ("OK", 200),
-            Err(error) => (error.code, error.status),
+        let (code, status) = match answer {
+            Answer::Reply(Ok(_)) | Answer::Lost(Ok(_)) => ("OK", 200),
+            Answer::Reply(Err(error)) | Answer::Lost(Err(error)) => (error.code, error.status),
+            Answer::Never => ("NoAnswer", 0),
         };
         if self.entries.len() >= MAX_ENTRIES {
             self.entries.pop_front();
@@ -61,7 +69,7 @@ impl Journal {
         self.entries.push_back(Entry {
             seq: self.next,
             time: now,
-            service: name(call.service),
+            service: ServiceName::from(call.service).name(),
             write: is_write(call.service, &call.operation),
             operation: call.operation,
             caller: call.caller,
@@ -69,6 +77,7 @@ impl Journal {
             input: bounded(call.input),
             code,
             status,
+            faults,
         });
         self.next += 1;
     }
@@ -80,17 +89,6 @@ impl Journal {
             next: self.next,
             entries: entries.cloned().collect(),
         }
-    }
-}
-
-/// The names that SigV4 has for them.
-fn name(service: Service) -> &'static str {
-    match service {
-        Service::Ecs => "ecs",
-        Service::Elbv2 => "elasticloadbalancing",
-        Service::Logs => "logs",
-        Service::Ecr => "ecr",
-        Service::Sts => "sts",
     }
 }
 
@@ -106,6 +104,7 @@ fn bounded(input: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::Service;
 
     fn record(journal: &mut Journal, input: Value) {
         let call = Call {
@@ -114,7 +113,14 @@ mod tests {
             input,
             caller: "AKID".into(),
         };
-        journal.record(call, "test".into(), &Ok(json!({})), Timestamp::UNIX_EPOCH);
+        let answer = Answer::Reply(Ok(json!({})));
+        journal.record(
+            call,
+            "test".into(),
+            &answer,
+            Vec::new(),
+            Timestamp::UNIX_EPOCH,
+        );
     }
 
     #[test]

@@ -25,10 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::{actor::Actor, http::Web};
 use crate::{
-    balancer::{Balancer, Bound, IDLE},
+    balancer::{Balancer, Bound},
     clock::Clock,
-    core::{Cloud, Settings},
+    core::Settings,
     driver::Driver,
+    faults::Unreliable,
 };
 
 /// Calls that wait for the model, and events that do; senders wait when there are more.
@@ -117,21 +118,21 @@ pub async fn start(config: Config) -> Result<Emulator, StartError> {
 
     let clock = Clock::start();
     let (events, event_queue) = mpsc::channel(QUEUE);
-    let (calls, call_queue) = mpsc::channel(QUEUE);
+    let (requests, request_queue) = mpsc::channel(QUEUE);
     let driver = Driver::start(&config.state, &config.blobs, clock, events)
         .await
         .map_err(unusable)?;
-    let balancer = Balancer::start(bound, driver.addresses(), clock, IDLE).map_err(unusable)?;
+    let balancer = Balancer::start(bound, driver.addresses(), clock).map_err(unusable)?;
     let balancer = Arc::new(balancer);
     let aws = socket.local_addr().map_err(unusable)?;
-    let web = Arc::new(Web::new(aws, calls, clock, Arc::clone(&balancer)));
+    let web = Arc::new(Web::new(aws, requests, clock, Arc::clone(&balancer)));
     let actor = Actor {
-        cloud: Cloud::new(config.settings),
+        cloud: Unreliable::new(config.settings),
         clock,
         driver,
         balancer: Arc::clone(&balancer),
         journal: web.journal(),
-        calls: call_queue,
+        requests: request_queue,
         events: event_queue,
     };
     Ok(Emulator {

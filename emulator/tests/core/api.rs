@@ -44,7 +44,10 @@ fn create_service_is_checked() {
     let spare = world.group("spare");
     let mut refuse = |pointer: &str, value: Value, message: &str| {
         let mut input = good.clone();
-        *input.pointer_mut(pointer).unwrap() = value;
+        match input.pointer_mut(pointer) {
+            Some(member) => *member = value,
+            None => input[pointer.trim_start_matches('/')] = value,
+        }
         let (_, text) = world.ecs_error("CreateService", input);
         assert!(text.contains(message), "{text}");
     };
@@ -61,6 +64,17 @@ fn create_service_is_checked() {
         "Network Configuration must be provided",
     );
     refuse("/launchType", json!("EC2"), "launchType must be FARGATE");
+    refuse(
+        "/schedulingStrategy",
+        json!("ONCE"),
+        "Scheduling strategy should be one of [REPLICA,DAEMON]",
+    );
+    refuse(
+        "/capacityProviderStrategy",
+        json!([{ "capacityProvider": "FARGATE" }]),
+        "Specifying both a launch type and capacity provider strategy",
+    );
+    refuse("/clientToken", json!("two words"), "clientToken");
     refuse(
         "/deploymentConfiguration",
         json!({ "maximumPercent": 99 }),

@@ -140,8 +140,14 @@ fn a_first_deployment_that_fails_has_nothing_to_go_back_to_and_stalls() {
     let input = world.service_input("crashes", 2);
     world.ecs("CreateService", input);
     world.until(LONG, "the end", |world| {
-        world.service_deployments()[0]["status"] == "STOPPED"
+        world.service_deployments()[0]["status"] == "ROLLBACK_FAILED"
     });
+    let record = &world.service_deployments()[0];
+    assert_eq!(
+        record["statusReason"],
+        "No rollback candidate was found to run the rollback."
+    );
+    assert_eq!(record["deploymentCircuitBreaker"]["status"], "TRIGGERED");
     world.pass(LONG);
     let service = world.service();
     assert_eq!(service["deployments"].as_array().unwrap().len(), 1);
@@ -166,7 +172,8 @@ fn a_first_deployment_that_fails_has_nothing_to_go_back_to_and_stalls() {
 #[test]
 fn what_made_it_fail_is_not_forgotten_when_the_next_one_follows_at_once() {
     let mut world = World::furnished();
-    let input = world.service_input("crashes", 1);
+    let mut input = world.service_input("crashes", 1);
+    input["deploymentConfiguration"]["deploymentCircuitBreaker"]["rollback"] = json!(false);
     world.ecs("CreateService", input);
     world.until(LONG, "the failure", |world| {
         world.service_deployments()[0]["status"] == "STOP_REQUESTED"
@@ -238,7 +245,7 @@ fn a_deployment_that_starts_during_a_rollback_cannot_go_back() {
     });
     world.update(json!({ "forceNewDeployment": true, "taskDefinition": crashes }));
     world.until(LONG, "the end", |world| {
-        world.service_deployments()[0]["status"] == "STOPPED"
+        world.service_deployments()[0]["status"] == "ROLLBACK_FAILED"
     });
     assert_eq!(world.service()["deployments"][0]["rolloutState"], "FAILED");
     assert_eq!(world.served(), 2, "the old tasks stay");
@@ -255,6 +262,10 @@ fn a_missing_image_backs_off_as_observed() {
     world.until(LONG, "rollback", rolled_back);
     let minutes = world.now.duration_since(start).as_secs() / 60;
     assert!((9..=14).contains(&minutes), "{minutes} min; AWS took 11:44");
+    assert_eq!(
+        world.service_deployments()[0]["statusReason"],
+        "Service deployment rolled back because the circuit breaker threshold was exceeded."
+    );
     let messages = world.messages();
     let placement = messages.iter().filter(|m| m.starts_with("(service api) was unable to place a task. Reason: CannotPullContainerError: pull image manifest has been retried"));
     assert_eq!(placement.count(), 1, "{messages:#?}");

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, and what it serves writes to its log"
 )]
 
+mod balancing;
+mod faults;
 mod rollout;
 
 use std::{
@@ -139,7 +141,7 @@ async fn it_says_where_it_is_and_how_it_is() {
             })
         )
     );
-    assert_eq!(emulator.get("/_emulator/faults").await.0, 404);
+    assert_eq!(emulator.get("/_emulator/elsewhere").await.0, 404);
     assert_eq!(emulator.get("/_emulator/journal?since=x").await.0, 400);
     assert_eq!(
         emulator.http("PUT", "/_emulator/health", &[], "").await.0,

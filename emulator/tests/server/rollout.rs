@@ -97,7 +97,7 @@ impl Running {
     }
 
     /// A Query call; the text of one element of the answer.
-    async fn elb(&self, query: &str, element: &str) -> String {
+    pub(crate) async fn elb(&self, query: &str, element: &str) -> String {
         let body = format!("Version=2015-12-01&{query}");
         let (status, _, answer) = self.http("POST", "/", &[], &body).await;
         assert_eq!(status, 200, "{query}: {answer}");
@@ -170,6 +170,82 @@ impl Running {
     }
 }
 
+/// A service of two tasks behind the load balancer's port 80.
+pub(crate) struct Served {
+    pub(crate) emulator: Running,
+    pub(crate) repository: String,
+    pub(crate) group: String,
+    pub(crate) listener: String,
+}
+
+impl Served {
+    pub(crate) async fn start() -> Self {
+        let emulator = Running::start().await;
+        let executable = store_executable(&emulator.state.path().join("images"));
+        let ecr = "AmazonEC2ContainerRegistry_V20150921.CreateRepository";
+        let answer = emulator.ok(ecr, json!({"repositoryName": "api"})).await;
+        let repository = answer["repository"]["repositoryUri"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        emulator.push(&executable, "1").await;
+        emulator.push(&executable, "2").await;
+        let group = json!({"logGroupName": "/ecs/api"});
+        emulator.ok("Logs_20140328.CreateLogGroup", group).await;
+        emulator
+            .ecs("CreateCluster", json!({"clusterName": "main"}))
+            .await;
+
+        let balancer = emulator
+            .elb(
+                "Action=CreateLoadBalancer&Name=main&Subnets.member.1=subnet-1&Subnets.member.2=subnet-2",
+                "LoadBalancerArn",
+            )
+            .await;
+        let group = emulator
+            .elb(
+                "Action=CreateTargetGroup&Name=api&Protocol=HTTP&Port=80&VpcId=vpc-1&TargetType=ip&HealthCheckPath=%2Fhealth\
+                 &HealthCheckIntervalSeconds=5&HealthCheckTimeoutSeconds=2&HealthyThresholdCount=2&UnhealthyThresholdCount=2",
+                "TargetGroupArn",
+            )
+            .await;
+        emulator
+            .elb(
+                &format!(
+                    "Action=ModifyTargetGroupAttributes&TargetGroupArn={group}\
+                     &Attributes.member.1.Key=deregistration_delay.timeout_seconds&Attributes.member.1.Value=1"
+                ),
+                "Key",
+            )
+            .await;
+        let listener = emulator
+            .elb(
+                &format!(
+                    "Action=CreateListener&LoadBalancerArn={balancer}&Protocol=HTTP&Port=80\
+                     &DefaultActions.member.1.Type=forward&DefaultActions.member.1.TargetGroupArn={group}"
+                ),
+                "ListenerArn",
+            )
+            .await;
+
+        let first = emulator.register(&repository, "1").await;
+        let service = json!({
+            "cluster": "main", "serviceName": "api", "taskDefinition": first, "desiredCount": 2, "launchType": "FARGATE",
+            "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}},
+            "loadBalancers": [{"targetGroupArn": group, "containerName": "api", "containerPort": 80}],
+            "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
+        });
+        emulator.ecs("CreateService", service).await;
+        emulator.until_completed(&first).await;
+        Self {
+            emulator,
+            repository,
+            group,
+            listener,
+        }
+    }
+}
+
 type HttpClient = Client<HttpConnector, Full<Bytes>>;
 
 /// Asks without a pause until it is done: every status and body that came back.
@@ -193,61 +269,11 @@ async fn ask(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_is_created_serves_and_is_rolled_without_a_failed_request() {
-    let emulator = Running::start().await;
-    let executable = store_executable(&emulator.state.path().join("images"));
-    let ecr = "AmazonEC2ContainerRegistry_V20150921.CreateRepository";
-    let answer = emulator.ok(ecr, json!({"repositoryName": "api"})).await;
-    let repository = answer["repository"]["repositoryUri"].as_str().unwrap();
-    emulator.push(&executable, "1").await;
-    emulator.push(&executable, "2").await;
-    let group = json!({"logGroupName": "/ecs/api"});
-    emulator.ok("Logs_20140328.CreateLogGroup", group).await;
-    emulator
-        .ecs("CreateCluster", json!({"clusterName": "main"}))
-        .await;
-
-    let balancer = emulator
-        .elb(
-            "Action=CreateLoadBalancer&Name=main&Subnets.member.1=subnet-1&Subnets.member.2=subnet-2",
-            "LoadBalancerArn",
-        )
-        .await;
-    let group = emulator
-        .elb(
-            "Action=CreateTargetGroup&Name=api&Protocol=HTTP&Port=80&VpcId=vpc-1&TargetType=ip&HealthCheckPath=%2Fhealth\
-             &HealthCheckIntervalSeconds=5&HealthCheckTimeoutSeconds=2&HealthyThresholdCount=2&UnhealthyThresholdCount=2",
-            "TargetGroupArn",
-        )
-        .await;
-    emulator
-        .elb(
-            &format!(
-                "Action=ModifyTargetGroupAttributes&TargetGroupArn={group}\
-                 &Attributes.member.1.Key=deregistration_delay.timeout_seconds&Attributes.member.1.Value=1"
-            ),
-            "Key",
-        )
-        .await;
-    emulator
-        .elb(
-            &format!(
-                "Action=CreateListener&LoadBalancerArn={balancer}&Protocol=HTTP&Port=80\
-                 &DefaultActions.member.1.Type=forward&DefaultActions.member.1.TargetGroupArn={group}"
-            ),
-            "ListenerArn",
-        )
-        .await;
-
-    let first = emulator.register(repository, "1").await;
-    let service = json!({
-        "cluster": "main", "serviceName": "api", "taskDefinition": first, "desiredCount": 2, "launchType": "FARGATE",
-        "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"]}},
-        "loadBalancers": [{"targetGroupArn": group, "containerName": "api", "containerPort": 80}],
-        "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": true, "rollback": true}},
-    });
-    emulator.ecs("CreateService", service).await;
-    emulator.until_completed(&first).await;
-
+    let Served {
+        emulator,
+        repository,
+        ..
+    } = Served::start().await;
     let client: HttpClient = Client::builder(TokioExecutor::new()).build_http();
     let uri: Uri = format!("http://{}/", emulator.listeners[&80])
         .parse()
@@ -257,7 +283,7 @@ async fn a_service_is_created_serves_and_is_rolled_without_a_failed_request() {
         .map(|method| tokio::spawn(ask(client.clone(), method, uri.clone(), Arc::clone(&done))))
         .into_iter()
         .collect();
-    let second = emulator.register(repository, "2").await;
+    let second = emulator.register(&repository, "2").await;
     let update = json!({"cluster": "main", "service": "api", "taskDefinition": second});
     emulator.ecs("UpdateService", update).await;
     emulator.until_completed(&second).await;

@@ -70,24 +70,71 @@ async fn a_body_that_breaks_off_breaks_off_for_the_client_too() {
 
 #[tokio::test]
 async fn a_target_that_is_silent_is_504() {
-    let world = World::with_idle(Duration::from_millis(300));
+    let world = World::new();
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     world.put(1, socket.local_addr().unwrap());
-    world.route(&[1]);
+    let mut route = world.table(&[1]);
+    route.idle = Duration::from_millis(300);
+    world.apply(route);
     let response = world.get("/").await;
     assert_eq!(response.status(), 504);
     assert_eq!(response.headers()["server"], "awselb/2.0");
+}
+
+/// Until the balancer closes the connection.
+async fn rest_of(client: &mut TcpStream) -> String {
+    let mut answer = String::new();
+    let read = client.read_to_string(&mut answer);
+    tokio::time::timeout(Duration::from_secs(20), read)
+        .await
+        .unwrap()
+        .unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_client_that_stops_sending_is_408_and_a_target_that_says_nothing_504() {
+    let world = World::new();
+    let backend = Backend::start("a").await;
+    world.put(1, backend.at);
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    world.put(2, silent.local_addr().unwrap());
+    for (number, sent, status) in [(1, 4, "408"), (2, 10, "504")] {
+        let mut route = world.table(&[number]);
+        route.idle = Duration::from_millis(300);
+        world.apply(route);
+        let mut client = TcpStream::connect(world.at).await.unwrap();
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\n";
+        let request = format!("{head}{}", "x".repeat(sent));
+        client.write_all(request.as_bytes()).await.unwrap();
+        let answer = rest_of(&mut client).await;
+        assert_eq!(answer.get(9..12), Some(status), "{answer}");
+        assert!(answer.to_lowercase().contains("\r\nconnection: close\r\n"));
+    }
 }
 
 #[tokio::test]
 async fn requests_that_make_no_sense_are_refused() {
     let world = World::new();
     world.route(&[]);
+    let head = "HTTP/1.1\r\nHost: a\r\n";
+    let many_addresses = "1.1.1.1,".repeat(30) + "1.1.1.1";
+    let many_addresses = format!("GET / {head}X-Forwarded-For: {many_addresses}\r\n\r\n");
+    let long_path = format!("GET /{} {head}\r\n", "a".repeat(16 * 1024));
+    let long_header = format!("GET / {head}X-Long: {}\r\n\r\n", "a".repeat(16 * 1024));
     for (request, status) in [
         ("GET / HTTP/1.1\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"),
         ("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
         ("\u{1}\u{2}\r\n\r\n", "400"),
+        ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", "405"),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "501",
+        ),
+        (&many_addresses, "463"),
+        (&long_path, "414"),
+        (&long_header, "400"),
         ("GET / HTTP/1.0\r\n\r\n", "503"),
         ("GET http://other/x HTTP/1.1\r\nHost: a\r\n\r\n", "503"),
     ] {

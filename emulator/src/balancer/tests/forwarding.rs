@@ -75,11 +75,7 @@ async fn a_refused_connection_is_tried_elsewhere_for_every_method() {
 #[tokio::test]
 async fn listeners_come_and_go_with_the_routes() {
     let world = World::new();
-    let route = |listener: &str, port| Route {
-        listener: listener.into(),
-        port,
-        targets: Vec::new(),
-    };
+    let route = |listener: &str, port| route(listener, port, Vec::new());
     world.balancer.apply(vec![
         route("arn:a", 80),
         route("arn:b", 80),

@@ -1,6 +1,7 @@
 mod failures;
 mod forwarding;
 mod rolling;
+mod rules;
 
 use std::{
     collections::BTreeSet,
@@ -25,7 +26,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::core::RouteTarget;
+use crate::core::{Action, Condition, FixedResponse, Redirect, RouteRule, RouteTarget, Weighted};
 
 /// A target that says its name, and shuts down as a good one does: it stops accepting, closes idle connections, and
 /// answers what it has read.
@@ -121,8 +122,27 @@ struct World {
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
+const GROUP: &str = "arn:group";
+
+/// All requests to one group.
+fn route(listener: &str, port: u16, targets: Vec<RouteTarget>) -> Route {
+    Route {
+        listener: listener.into(),
+        port,
+        rules: Vec::new(),
+        default: Action::Forward(vec![Weighted {
+            group: GROUP.into(),
+            weight: 1,
+        }]),
+        targets,
+        idle: Route::IDLE,
+        drop_invalid_headers: false,
+    }
+}
+
 fn target(number: u8) -> RouteTarget {
     RouteTarget {
+        group: GROUP.into(),
         address: Ipv4Addr::new(10, 0, 0, number),
         port: 80,
     }
@@ -130,15 +150,10 @@ fn target(number: u8) -> RouteTarget {
 
 impl World {
     fn new() -> Self {
-        Self::with_idle(IDLE)
-    }
-
-    fn with_idle(idle: Duration) -> Self {
         let addresses = Arc::new(Addresses::default());
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let bound = vec![Bound { port: 80, socket }];
-        let balancer =
-            Balancer::start(bound, Arc::clone(&addresses), Clock::start(), idle).unwrap();
+        let balancer = Balancer::start(bound, Arc::clone(&addresses), Clock::start()).unwrap();
         Self {
             at: balancer.listeners()[&80],
             balancer: Arc::new(balancer),
@@ -152,11 +167,19 @@ impl World {
     }
 
     fn route(&self, numbers: &[u8]) {
-        self.balancer.apply(vec![Route {
-            listener: "arn:listener".into(),
-            port: 80,
-            targets: numbers.iter().copied().map(target).collect(),
-        }]);
+        self.apply(self.table(numbers));
+    }
+
+    fn table(&self, numbers: &[u8]) -> Route {
+        route(
+            "arn:listener",
+            80,
+            numbers.iter().copied().map(target).collect(),
+        )
+    }
+
+    fn apply(&self, route: Route) {
+        self.balancer.apply(vec![route]);
     }
 
     /// Alive as long as it is in the routes or a request is being sent to it.

@@ -1,22 +1,26 @@
-//! ECR: repositories and images. An image is the manifest of an executable on this machine.
+//! ECR: repositories and images. An image is the manifest of an executable on this machine; images of layers can be
+//! pushed too, but nothing here can run them.
 
+mod image_reads;
 mod images;
+mod layers;
+mod manifest;
+mod repositories;
+mod repository_tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 
 use super::{
     ApiError, Call, Cloud, LocalImage, Reply,
-    error::{fault, invalid, limit},
+    error::{fault, invalid},
     input::Input,
-    page::{Paging, with_token},
-    time::seconds,
+    page::{Page, Paging},
 };
+use layers::Layers;
 
 const CODE: &str = "InvalidParameterException";
-const REPOSITORIES: usize = 1_000;
 const PAGING: Paging = Paging {
     token: "nextToken",
     limit: "maxResults",
@@ -25,24 +29,51 @@ const PAGING: Paging = Paging {
 };
 
 /// The registry's repositories by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ecr {
     repositories: BTreeMap<String, Repository>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Repository {
     created: Timestamp,
     immutable: bool,
+    scan_on_push: bool,
+    /// Of the repository itself.
+    labels: BTreeMap<String, String>,
+    /// By digest.
     images: BTreeMap<String, Image>,
+    /// Digests by tag.
     tags: BTreeMap<String, String>,
+    layers: Layers,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Image {
     manifest: String,
-    content: LocalImage,
+    media_type: String,
+    content: Content,
+    /// In bytes.
+    size: u64,
     pushed: Timestamp,
+}
+
+/// What an image is made of.
+#[derive(Debug, Clone)]
+enum Content {
+    Executable(LocalImage),
+    /// Of a container's layers.
+    Layers,
+}
+
+/// What a reference to an image leads to.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    /// Its digest and itself.
+    Runnable(String, LocalImage),
+    /// It is there, but not for this machine.
+    Foreign,
+    Missing,
 }
 
 impl Repository {
@@ -67,121 +98,72 @@ impl Repository {
 
 impl Ecr {
     /// The image that a path, a tag and a digest name.
-    pub(crate) fn find(
-        &self,
-        repository: &str,
-        tag: Option<&str>,
-        digest: Option<&str>,
-    ) -> Option<(String, LocalImage)> {
-        let repository = self.repositories.get(repository)?;
-        let digest = repository.digest(tag, digest)?;
-        let image = repository.images.get(digest)?;
-        Some((digest.to_owned(), image.content.clone()))
-    }
-
-    fn repository(
-        &self,
-        account: &str,
-        input: &Input<'_>,
-    ) -> Result<(&str, &Repository), ApiError> {
-        let name = input.need("repositoryName")?;
-        self.repositories
-            .get_key_value(name)
-            .map(|(name, repository)| (name.as_str(), repository))
-            .ok_or_else(|| missing_repository(account, name))
+    pub(crate) fn find(&self, repository: &str, tag: Option<&str>, digest: Option<&str>) -> Found {
+        let found = self.repositories.get(repository).and_then(|repository| {
+            let digest = repository.digest(tag, digest)?;
+            Some((digest, &repository.images.get(digest)?.content))
+        });
+        match found {
+            Some((digest, Content::Executable(image))) => {
+                Found::Runnable(digest.to_owned(), image.clone())
+            }
+            Some((_, Content::Layers)) => Found::Foreign,
+            None => Found::Missing,
+        }
     }
 }
 
 impl Cloud {
     pub(super) fn ecr(&mut self, call: &Call, now: Timestamp) -> Result<Reply, ApiError> {
+        let input = &call.input;
         match call.operation.as_str() {
-            "CreateRepository" => self.create_repository(&call.input, now),
-            "DescribeRepositories" => self.describe_repositories(&call.input),
-            "PutImage" => self.put_image(&call.input, now),
-            "DescribeImages" => self.describe_images(&call.input),
-            "BatchGetImage" => self.batch_get_image(&call.input),
-            "ListImages" => self.list_images(&call.input),
+            "CreateRepository" => self.create_repository(input, now),
+            "DescribeRepositories" => self.describe_repositories(input),
+            "DeleteRepository" => self.delete_repository(input),
+            "PutImageTagMutability" => self.put_image_tag_mutability(input),
+            "TagResource" => self.tag_repository(input),
+            "UntagResource" => self.untag_repository(input),
+            "ListTagsForResource" => self.list_repository_tags(input),
+            "BatchCheckLayerAvailability" => self.batch_check_layers(input),
+            "InitiateLayerUpload" => self.initiate_layer_upload(input),
+            "UploadLayerPart" => self.upload_layer_part(input),
+            "CompleteLayerUpload" => self.complete_layer_upload(input),
+            "PutImage" => self.put_image(input, now),
+            "DescribeImages" => self.describe_images(input),
+            "BatchGetImage" => self.batch_get_image(input),
+            "BatchDeleteImage" => self.batch_delete_image(input),
+            "ListImages" => self.list_images(input),
             other => Err(fault("UnknownOperationException", other)),
         }
     }
 
-    fn create_repository(&mut self, input: &Value, now: Timestamp) -> Result<Reply, ApiError> {
-        let members = [
-            "registryId",
-            "repositoryName",
-            "tags",
-            "imageTagMutability",
-            "imageScanningConfiguration",
-            "encryptionConfiguration",
-        ];
-        let input = Input::new(input, CODE, &members)?;
-        input.refuse(&["tags", "encryptionConfiguration"])?;
+    /// The repository that an input names, with its name.
+    fn repository(&self, input: &Input<'_>) -> Result<(&str, &Repository), ApiError> {
+        let name = self.known_name(input)?;
+        let found = self.ecr.repositories.get_key_value(name);
+        found
+            .map(|(name, repository)| (name.as_str(), repository))
+            .ok_or_else(|| missing_repository(&self.ids.account, name))
+    }
+
+    fn repository_mut<'a>(
+        &mut self,
+        input: &Input<'a>,
+    ) -> Result<(&'a str, &mut Repository), ApiError> {
+        let name = self.known_name(input)?;
+        let found = self.ecr.repositories.get_mut(name);
+        found
+            .map(|repository| (name, repository))
+            .ok_or_else(|| missing_repository(&self.ids.account, name))
+    }
+
+    /// The input's `repositoryName`, of this registry.
+    fn known_name<'a>(&self, input: &Input<'a>) -> Result<&'a str, ApiError> {
         let name = input.need("repositoryName")?;
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_./".contains(c);
-        if !(2..=256).contains(&name.len())
-            || !name.starts_with(|c: char| c.is_ascii_lowercase())
-            || !name.chars().all(allowed)
-        {
-            return Err(invalid(format!(
-                "Invalid parameter at 'repositoryName' failed to satisfy constraint: '{name}' must be 2 to 256 of a-z 0-9 - _ . / and begin with a letter"
-            )));
+        match input.text("registryId")? {
+            Some(other) if other != self.ids.account => Err(missing_repository(other, name)),
+            Some(_) | None => Ok(name),
         }
-        let mutability = input
-            .word("imageTagMutability", &["MUTABLE", "IMMUTABLE"])?
-            .unwrap_or("MUTABLE");
-        if self.ecr.repositories.contains_key(name) {
-            return Err(fault(
-                "RepositoryAlreadyExistsException",
-                format!(
-                    "The repository with name '{name}' already exists in the registry with id '{}'",
-                    self.ids.account
-                ),
-            ));
-        }
-        if self.ecr.repositories.len() >= REPOSITORIES {
-            return Err(limit("The emulator holds at most 1000 repositories."));
-        }
-        let repository = Repository {
-            created: now,
-            immutable: mutability == "IMMUTABLE",
-            images: BTreeMap::new(),
-            tags: BTreeMap::new(),
-        };
-        let view = self.repository_view(name, &repository);
-        self.ecr.repositories.insert(name.to_owned(), repository);
-        Ok(json!({ "repository": view }))
-    }
-
-    fn describe_repositories(&self, input: &Value) -> Result<Reply, ApiError> {
-        let members = ["registryId", "repositoryNames", "nextToken", "maxResults"];
-        let input = Input::new(input, CODE, &members)?;
-        let names = input.texts("repositoryNames")?;
-        for name in &names {
-            if !self.ecr.repositories.contains_key(*name) {
-                return Err(missing_repository(&self.ids.account, name));
-            }
-        }
-        let wanted = self
-            .ecr
-            .repositories
-            .iter()
-            .filter(|(name, _)| names.is_empty() || names.contains(&name.as_str()))
-            .map(|(name, repository)| (name.clone(), self.repository_view(name, repository)));
-        let (page, next) = PAGING.cut(&input, wanted)?;
-        Ok(with_token(json!({ "repositories": page }), next))
-    }
-
-    fn repository_view(&self, name: &str, repository: &Repository) -> Value {
-        json!({
-            "repositoryArn": self.ids.arn("ecr", &format!("repository/{name}")),
-            "registryId": self.ids.account,
-            "repositoryName": name,
-            "repositoryUri": format!("{}/{name}", self.registry()),
-            "createdAt": seconds(repository.created),
-            "imageTagMutability": if repository.immutable { "IMMUTABLE" } else { "MUTABLE" },
-            "imageScanningConfiguration": { "scanOnPush": false },
-            "encryptionConfiguration": { "encryptionType": "AES256" },
-        })
     }
 
     /// The registry's host.
@@ -200,4 +182,19 @@ fn missing_repository(account: &str, name: &str) -> ApiError {
             "The repository with name '{name}' does not exist in the registry with id '{account}'"
         ),
     )
+}
+
+/// A page of a list; `maxResults` out of its bounds is an error in ECR's words.
+fn cut<T>(
+    input: &Input<'_>,
+    items: impl IntoIterator<Item = (String, T)>,
+) -> Result<Page<T>, ApiError> {
+    let bound = match input.int(PAGING.limit)? {
+        Some(limit) if limit < 1 => "greater than or equal to 1",
+        Some(limit) if limit > 1_000 => "less than or equal to 1000",
+        Some(_) | None => return PAGING.cut(input, items),
+    };
+    Err(invalid(format!(
+        "Invalid parameter at 'maxResults' failed to satisfy constraint: 'Member must have value {bound}'"
+    )))
 }

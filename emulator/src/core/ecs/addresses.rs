@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 const HOSTS: std::ops::RangeInclusive<u8> = 4..=254;
 
 /// The blocks 10.0.N.0/24.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Addresses {
     live: BTreeSet<Ipv4Addr>,
     /// The host last given out, by block.

@@ -4,8 +4,14 @@
 
 use jiff::Timestamp;
 
-use super::service::{BackOff, Breaker, DeploymentStatus, Rollback, Rollout, Service, Threshold};
+use super::{
+    deployment::{DeploymentStatus, Rollout},
+    rollback::Cause,
+    service::{Breaker, Service, Threshold},
+};
 use crate::core::{ids::Ids, time::Pace};
+
+const STOPPED: &str = "Service deployment failed: tasks failed to start.";
 
 impl Breaker {
     /// How many failures trip it for this many desired tasks.
@@ -51,7 +57,7 @@ impl Service {
 
     /// Fails the primary deployment once its tasks have failed often enough, and goes back if it is to.
     pub(super) fn break_circuit(&mut self, ids: &mut Ids, now: Timestamp, pace: Pace) {
-        if !self.is_active() {
+        if !self.is_active() || self.is_asked_back() {
             return;
         }
         let breaker = self.settings.breaker.clone();
@@ -72,60 +78,21 @@ impl Service {
         let failed =
             format!(") (deployment ecs-svc/{id}) deployment failed: tasks failed to start.");
         self.say(ids, now, &failed);
-        let reason = "Service deployment failed: tasks failed to start.";
         let was_rolling_back = self
             .running()
             .is_some_and(|running| running.status == DeploymentStatus::RollbackInProgress);
-        let target = self
-            .deployments
-            .iter()
-            .position(|deployment| deployment.rollout == Rollout::Completed);
-        match target {
-            _ if was_rolling_back => {
-                if let Some(running) = self.running() {
-                    running.finish(DeploymentStatus::RollbackFailed, now);
-                }
+        if was_rolling_back {
+            if let Some(running) = self.running() {
+                running.finish(DeploymentStatus::RollbackFailed, now);
             }
-            Some(at) if breaker.rollback => self.roll_back(ids, at, reason, now),
-            Some(_) | None => {
-                if let Some(running) = self.running() {
-                    running.triggered = true;
-                    running.stop_for(reason, now, pace);
-                }
+        } else if breaker.rollback {
+            if let Some(running) = self.running() {
+                running.triggered = true;
             }
-        }
-    }
-
-    /// The completed deployment at `at` becomes the primary again, under its old id.
-    fn roll_back(&mut self, ids: &mut Ids, at: usize, reason: &str, now: Timestamp) {
-        let mut target = self.deployments.remove(at);
-        let id = target.id.clone();
-        target.rollout = Rollout::InProgress;
-        target.reason =
-            format!("ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/{id}.");
-        target.failed = 0;
-        target.begun = now;
-        target.updated = now;
-        target.blocked = false;
-        self.deployments.insert(0, target);
-        self.back_off = BackOff::default();
-        self.placement = None;
-        self.say(
-            ids,
-            now,
-            &format!(") rolling back to deployment ecs-svc/{id}."),
-        );
-        if let Some(running) = self.running() {
-            running.status = DeploymentStatus::RollbackInProgress;
-            running.reason = Some(reason.to_owned());
+            self.roll_back(ids, Cause::Breaker, now);
+        } else if let Some(running) = self.running() {
             running.triggered = true;
-            running.updated = now;
-            running.due = None;
-            running.rollback = Some(Rollback {
-                reason: reason.to_owned(),
-                started: now,
-                to: id,
-            });
+            running.stop_for(STOPPED, now, pace);
         }
     }
 }

@@ -24,10 +24,14 @@ const PAGING: Paging = Paging {
     max: 100,
 };
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Cluster {
     pub(super) arn: String,
     pub(super) tags: Tags,
+    /// Capacity providers: only remembered, tasks are launched by launch type.
+    providers: Vec<String>,
+    /// Deleted ones stay to be described, as INACTIVE.
+    active: bool,
 }
 
 impl Cloud {
@@ -40,10 +44,12 @@ impl Cloud {
         let name = given
             .strip_prefix(&self.ids.arn("ecs", "cluster/"))
             .unwrap_or(given);
-        if self.ecs.clusters.contains_key(name) {
-            return Ok(name.to_owned());
-        }
-        Err(fault("ClusterNotFoundException", "Cluster not found."))
+        let message = match self.ecs.clusters.get(name) {
+            Some(cluster) if cluster.active => return Ok(name.to_owned()),
+            Some(_) => "The referenced cluster was inactive.",
+            None => "Cluster not found.",
+        };
+        Err(fault("ClusterNotFoundException", message))
     }
 
     pub(super) fn cluster_arn(&self, name: &str) -> String {
@@ -69,24 +75,56 @@ impl Cloud {
         ])?;
         let name = input.text("clusterName")?.unwrap_or("default");
         check_name(name, "Cluster name")?;
-        for provider in input.texts("capacityProviders")? {
-            if !["FARGATE", "FARGATE_SPOT"].contains(&provider) {
+        let providers = input.texts("capacityProviders")?;
+        for provider in &providers {
+            if !["FARGATE", "FARGATE_SPOT"].contains(provider) {
                 return Err(invalid(format!(
                     "The specified capacity provider {provider} was not found."
                 )));
             }
         }
         let tags = tags::read(&input)?;
-        if !self.ecs.clusters.contains_key(name) {
-            if self.ecs.clusters.len() >= CLUSTERS {
-                return Err(limit("The emulator holds at most 1000 clusters."));
-            }
+        let known = self.ecs.clusters.get(name);
+        if known.is_none() && self.ecs.clusters.len() >= CLUSTERS {
+            return Err(limit("The emulator holds at most 1000 clusters."));
+        }
+        if !known.is_some_and(|cluster| cluster.active) {
             let arn = self.cluster_arn(name);
-            self.ecs
-                .clusters
-                .insert(name.to_owned(), Cluster { arn, tags });
+            let active = true;
+            let providers = providers.into_iter().map(str::to_owned).collect();
+            let cluster = Cluster {
+                arn,
+                tags,
+                providers,
+                active,
+            };
+            self.ecs.clusters.insert(name.to_owned(), cluster);
         }
         Ok(json!({ "cluster": self.cluster_view(name, true) }))
+    }
+
+    pub(super) fn delete_cluster(&mut self, input: &Value) -> Result<Reply, ApiError> {
+        let input = Input::new(input, CODE, &["cluster"])?;
+        input.need("cluster")?;
+        let name = self.cluster_of(&input)?;
+        let mut services = self.ecs.services.values();
+        if services.any(|service| service.cluster == name && service.is_active()) {
+            return Err(fault(
+                "ClusterContainsServicesException",
+                "The Cluster cannot be deleted while Services are active.",
+            ));
+        }
+        let mut tasks = self.ecs.tasks.values();
+        if tasks.any(|task| task.cluster == name && task.status != Status::Stopped) {
+            return Err(fault(
+                "ClusterContainsTasksException",
+                "The Cluster cannot be deleted while Tasks are active.",
+            ));
+        }
+        if let Some(cluster) = self.ecs.clusters.get_mut(&name) {
+            cluster.active = false;
+        }
+        Ok(json!({ "cluster": self.cluster_view(&name, true) }))
     }
 
     pub(super) fn describe_clusters(&self, input: &Value) -> Result<Reply, ApiError> {
@@ -128,7 +166,7 @@ impl Cloud {
 
     pub(super) fn list_clusters(&self, input: &Value) -> Result<Reply, ApiError> {
         let input = Input::new(input, CODE, &["nextToken", "maxResults"])?;
-        let arns = self.ecs.clusters.values();
+        let arns = self.ecs.clusters.values().filter(|cluster| cluster.active);
         let arns = arns.map(|cluster| (cluster.arn.clone(), cluster.arn.clone()));
         let (page, next) = PAGING.cut(&input, arns)?;
         Ok(with_token(json!({ "clusterArns": page }), next))
@@ -138,11 +176,13 @@ impl Cloud {
         let tasks = || self.ecs.tasks.values().filter(|task| task.cluster == name);
         let services = self.ecs.services.values();
         let active = services.filter(|service| service.cluster == name && service.is_active());
-        let tags = self.ecs.clusters.get(name).map(|cluster| &cluster.tags);
+        let cluster = self.ecs.clusters.get(name);
+        let tags = cluster.map(|cluster| &cluster.tags);
+        let active_now = cluster.is_some_and(|cluster| cluster.active);
         json!({
             "clusterArn": self.cluster_arn(name),
             "clusterName": name,
-            "status": "ACTIVE",
+            "status": if active_now { "ACTIVE" } else { "INACTIVE" },
             "registeredContainerInstancesCount": 0,
             "runningTasksCount": tasks().filter(|task| task.status == Status::Running).count(),
             "pendingTasksCount": tasks().filter(|task| task.status < Status::Running).count(),
@@ -150,7 +190,7 @@ impl Cloud {
             "statistics": [],
             "tags": tags.filter(|_| with_tags).map(tags::view).unwrap_or_default(),
             "settings": [],
-            "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+            "capacityProviders": cluster.map(|cluster| &cluster.providers),
             "defaultCapacityProviderStrategy": [],
         })
     }

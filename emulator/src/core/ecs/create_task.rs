@@ -1,17 +1,36 @@
-//! A new task of a deployment.
+//! A new task: of a deployment, or of a call of RunTask.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
     launch::text,
-    service::Service,
+    service::{Balancer, Service},
     tags::Tags,
-    task::{Container, Launch, Status, Task},
+    task::{Container, ContainerOverride, Launch, Origin, Status, Task},
 };
 use crate::core::{
     Cloud,
     time::{self, Timer},
 };
+
+/// What a new task is made from.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    /// The cluster's name.
+    pub(super) cluster: String,
+    pub(super) origin: Origin,
+    /// The task definition's ARN.
+    pub(super) definition: String,
+    /// `networkConfiguration` as ECS returns it.
+    pub(super) network: Value,
+    pub(super) balancers: Vec<Balancer>,
+    pub(super) tags: Tags,
+    pub(super) overrides: Vec<ContainerOverride>,
+    pub(super) execute_command: bool,
+    /// Which of the subnets takes it: they take turns.
+    pub(super) turn: usize,
+}
 
 impl Cloud {
     /// Makes a task of a deployment. Its id, or `None` when there is no address for it.
@@ -23,33 +42,54 @@ impl Cloud {
     ) -> Option<String> {
         let deployment = service.deployments.get(side)?;
         let shape = deployment.shape.clone();
-        let deployment = deployment.id.clone();
-        let subnets = shape.network.pointer("/awsvpcConfiguration/subnets")?;
-        let subnets = subnets.as_array()?;
-        let turn = self.ecs.tasks_of(&service.arn).count();
-        let subnet = subnets
-            .get(turn % subnets.len().max(1))?
-            .as_str()?
-            .to_owned();
-        let Some(address) = self.ecs.addresses.take(&subnet) else {
+        let order = Order {
+            cluster: service.cluster.clone(),
+            origin: Origin::Service {
+                arn: service.arn.clone(),
+                name: service.name.clone(),
+                deployment: deployment.id.clone(),
+            },
+            tags: self.service_task_tags(service, &shape.definition),
+            definition: shape.definition,
+            network: shape.network,
+            balancers: shape.balancers,
+            overrides: Vec::new(),
+            execute_command: service.settings.execute_command,
+            turn: self.ecs.tasks_of(&service.arn).count(),
+        };
+        let id = self.place(order, now);
+        if id.is_none() {
             let message = ") was unable to place a task. Reason: no free IP address.";
             service.say(&mut self.ids, now, message);
-            return None;
-        };
+        }
+        id
+    }
+
+    /// Makes a task. Its id, or `None` when there is no address for it.
+    pub(super) fn place(&mut self, order: Order, now: Timestamp) -> Option<String> {
+        let subnets = order.network.pointer("/awsvpcConfiguration/subnets")?;
+        let subnets = subnets.as_array()?;
+        let subnet = subnets
+            .get(order.turn % subnets.len().max(1))?
+            .as_str()?
+            .to_owned();
+        let address = self.ecs.addresses.take(&subnet)?;
         let id = self.ids.hex(32);
-        let arn = self.task_arn(&service.cluster, &id);
+        let arn = self.task_arn(&order.cluster, &id);
         let due = self.pace.after(now, time::ATTACH);
         let task = Task {
             sequence: self.next_sequence(),
-            cluster: service.cluster.clone(),
-            service: service.arn.clone(),
-            service_name: service.name.clone(),
-            deployment,
-            size: self.task_size(&shape.definition),
-            tags: self.task_tags(service, &shape.definition),
-            containers: self.task_containers(&shape.definition, &service.cluster, &id),
-            definition: shape.definition,
-            balancers: shape.balancers,
+            size: self.task_size(&order.definition),
+            storage: self.task_storage(&order.definition),
+            containers: self.task_containers(&order.definition, &order.cluster, &id),
+            cluster: order.cluster,
+            origin: order.origin,
+            tags: order.tags,
+            definition: order.definition,
+            balancers: order.balancers,
+            network: order.network,
+            overrides: order.overrides,
+            execute_command: order.execute_command,
             subnet,
             address,
             attachment: self.ids.uuid(),
@@ -89,7 +129,16 @@ impl Cloud {
         (read("cpu"), read("memory"))
     }
 
-    fn task_tags(&self, service: &Service, definition: &str) -> Tags {
+    /// Source of the default:
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EphemeralStorage.html>
+    fn task_storage(&self, definition: &str) -> u64 {
+        self.ecs
+            .definition(definition)
+            .and_then(|d| d.document.pointer("/ephemeralStorage/sizeInGiB")?.as_u64())
+            .unwrap_or(20)
+    }
+
+    fn service_task_tags(&self, service: &Service, definition: &str) -> Tags {
         let mut tags = match service.settings.propagate_tags.as_str() {
             "SERVICE" => service.tags.clone(),
             "TASK_DEFINITION" => {
@@ -112,7 +161,7 @@ impl Cloud {
             .map(|d| d.containers().to_vec());
         let mut made = Vec::new();
         for container in containers.unwrap_or_default() {
-            let number = |key| container.get(key).and_then(serde_json::Value::as_i64);
+            let number = |key| container.get(key).and_then(Value::as_i64);
             let resource = format!("container/{cluster}/{task}/{}", self.ids.uuid());
             made.push(Container {
                 name: text(&container, "name").to_owned(),
@@ -122,7 +171,7 @@ impl Cloud {
                 runtime: None,
                 cpu: number("cpu").unwrap_or(0).to_string(),
                 memory: number("memory").map(|memory| memory.to_string()),
-                essential: container.get("essential") != Some(&serde_json::Value::Bool(false)),
+                essential: container.get("essential") != Some(&Value::Bool(false)),
                 exit_code: None,
                 reason: None,
                 ended: false,

@@ -1,6 +1,6 @@
 //! Task definitions: families and their revisions.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -13,36 +13,51 @@ use crate::core::{
     ApiError, Call, Cloud, Reply,
     error::{client, invalid, limit},
     input::Input,
-    page::{Paging, with_token},
     time::seconds,
 };
 
-const CODE: &str = "ClientException";
+pub(super) const CODE: &str = "ClientException";
 const FAMILIES: usize = 10_000;
 const REVISIONS: usize = 10_000;
 /// Source: <https://docs.aws.amazon.com/general/latest/gr/ecs-service.html>
 const DEFINITION_BYTES: usize = 64 * 1024;
-const PAGING: Paging = Paging {
-    token: "nextToken",
-    limit: "maxResults",
-    default: 100,
-    max: 100,
-};
 
 /// The revisions of one family, by number.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Family {
-    revisions: BTreeMap<u64, Definition>,
+    pub(super) revisions: BTreeMap<u64, Definition>,
+    /// The highest number given out, even if that revision has been deleted since.
+    last: u64,
 }
 
-#[derive(Debug)]
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskDefinitions.html>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Active,
+    /// Deregistered.
+    Inactive,
+    /// Gone as soon as nothing refers to it; asked for at this time.
+    Deleting(Timestamp),
+}
+
+impl State {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+            Self::Deleting(_) => "DELETE_IN_PROGRESS",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
 pub(super) struct Definition {
     pub(super) arn: String,
-    active: bool,
+    pub(super) state: State,
     /// As DescribeTaskDefinition returns it, but for what deregistering changes.
     pub(super) document: Value,
     pub(super) tags: Tags,
-    deregistered: Option<Timestamp>,
+    pub(super) deregistered: Option<Timestamp>,
 }
 
 impl Definition {
@@ -65,11 +80,17 @@ impl Definition {
             .is_some_and(|list| list.iter().any(|item| item == "FARGATE"))
     }
 
-    fn view(&self) -> Value {
+    pub(super) fn is_active(&self) -> bool {
+        self.state == State::Active
+    }
+
+    pub(super) fn view(&self) -> Value {
         let mut view = self.document.clone();
         if let Some(map) = view.as_object_mut() {
-            let status = if self.active { "ACTIVE" } else { "INACTIVE" };
-            map.insert("status".to_owned(), Value::from(status));
+            map.insert("status".to_owned(), Value::from(self.state.word()));
+            if let State::Deleting(at) = self.state {
+                map.insert("deleteRequestedAt".to_owned(), seconds(at));
+            }
             if let Some(at) = self.deregistered {
                 map.insert("deregisteredAt".to_owned(), seconds(at));
             }
@@ -99,7 +120,7 @@ impl super::Ecs {
     }
 }
 
-fn family_and_revision(arn: &str) -> Option<(&str, u64)> {
+pub(super) fn family_and_revision(arn: &str) -> Option<(&str, u64)> {
     let (family, revision) = arn.rsplit_once('/')?.1.split_once(':')?;
     Some((family, revision.parse().ok()?))
 }
@@ -119,7 +140,7 @@ impl Cloud {
                 .get(&revision.parse().ok()?),
             None => {
                 let family = self.ecs.families.get(name)?;
-                family.revisions.values().rev().find(|d| d.active)
+                family.revisions.values().rev().find(|d| d.is_active())
             }
         }
     }
@@ -129,7 +150,7 @@ impl Cloud {
         let definition = self
             .find_definition(reference)
             .ok_or_else(|| client("TaskDefinition not found."))?;
-        if !definition.active {
+        if !definition.is_active() {
             return Err(client("TaskDefinition is inactive"));
         }
         Ok(definition)
@@ -170,24 +191,10 @@ impl Cloud {
             ));
         }
         let mut document = containers::normalized(&input)?;
-        if let Some(Value::Array(list)) = document.get_mut("compatibilities") {
-            self.ids.shuffle(list);
-        }
-        for container in document
-            .get_mut("containerDefinitions")
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            if let Some(Value::Array(list)) = container.get_mut("environment") {
-                self.ids.shuffle(list);
-            }
-        }
+        self.shuffle(&mut document);
         let families = &self.ecs.families;
         let known = families.get(family);
-        let revision = known
-            .and_then(|family| family.revisions.keys().next_back())
-            .map_or(1, |last| last + 1);
+        let revision = known.map_or(1, |family| family.last + 1);
         if known.is_none() && families.len() >= FAMILIES
             || known.is_some_and(|family| family.revisions.len() >= REVISIONS)
         {
@@ -208,7 +215,7 @@ impl Cloud {
         full.insert("registeredBy".to_owned(), Value::from(caller));
         let definition = Definition {
             arn,
-            active: true,
+            state: State::Active,
             document: Value::Object(full),
             tags,
             deregistered: None,
@@ -220,8 +227,31 @@ impl Cloud {
             map.insert("tags".to_owned(), Value::from(tags::view(&definition.tags)));
         }
         let family = self.ecs.families.entry(family.to_owned()).or_default();
+        family.last = revision;
         family.revisions.insert(revision, definition);
         Ok(reply)
+    }
+
+    /// ECS keeps these in no order. Ports stay in theirs: the first is the one that a process is told as `PORT`.
+    fn shuffle(&mut self, document: &mut Map<String, Value>) {
+        for key in [
+            "compatibilities",
+            "requiresAttributes",
+            "containerDefinitions",
+        ] {
+            if let Some(Value::Array(list)) = document.get_mut(key) {
+                self.ids.shuffle(list);
+            }
+        }
+        let containers = document.get_mut("containerDefinitions");
+        let containers = containers.and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            for key in ["environment", "secrets"] {
+                if let Some(Value::Array(list)) = container.get_mut(key) {
+                    self.ids.shuffle(list);
+                }
+            }
+        }
     }
 
     pub(super) fn describe_definition(&self, input: &Value) -> Result<Reply, ApiError> {
@@ -242,77 +272,8 @@ impl Cloud {
         Ok(reply)
     }
 
-    pub(super) fn deregister_definition(
-        &mut self,
-        input: &Value,
-        now: Timestamp,
-    ) -> Result<Reply, ApiError> {
-        let input = Input::new(input, CODE, &["taskDefinition"])?;
-        let reference = input.need("taskDefinition")?;
-        let name = reference
-            .strip_prefix(&self.ids.arn("ecs", "task-definition/"))
-            .unwrap_or(reference);
-        if !name.contains(':') {
-            return Err(invalid("Invalid revision number. Number: null"));
-        }
-        let arn = self
-            .find_definition(reference)
-            .map(|definition| definition.arn.clone());
-        let definition = arn
-            .and_then(|arn| self.ecs.definition_mut(&arn))
-            .ok_or_else(|| client("The specified task definition does not exist."))?;
-        if definition.active {
-            definition.active = false;
-            definition.deregistered = Some(now);
-        }
-        Ok(json!({ "taskDefinition": definition.view() }))
-    }
-
-    pub(super) fn list_definitions(&self, input: &Value) -> Result<Reply, ApiError> {
-        let members = ["familyPrefix", "status", "sort", "nextToken", "maxResults"];
-        let input = Input::new(input, CODE, &members)?;
-        let family = input.text("familyPrefix")?;
-        let active = input.word("status", &["ACTIVE", "INACTIVE"])? != Some("INACTIVE");
-        let descending = input.word("sort", &["ASC", "DESC"])? == Some("DESC");
-        let mut found: Vec<(&String, u64, &Definition)> = self
-            .ecs
-            .families
-            .iter()
-            .filter(|(name, _)| family.is_none_or(|family| *name == family))
-            .flat_map(|(name, family)| family.revisions.iter().map(move |(n, d)| (name, *n, d)))
-            .filter(|(_, _, definition)| definition.active == active)
-            .filter(|(_, _, definition)| active || self.is_referenced(&definition.arn))
-            .collect();
-        if descending {
-            found.sort_by_key(|(name, revision, _)| Reverse((*name, *revision)));
-        }
-        // Keys must ascend in either direction, and survive new revisions between two pages.
-        let keyed = found.into_iter().map(|(name, revision, definition)| {
-            let key = format!("{name}:{revision:020}");
-            let key = if descending { flipped(&key) } else { key };
-            (key, definition.arn.clone())
-        });
-        let (page, next) = PAGING.cut(&input, keyed)?;
-        Ok(with_token(json!({ "taskDefinitionArns": page }), next))
-    }
-
-    pub(super) fn list_families(&self, input: &Value) -> Result<Reply, ApiError> {
-        let members = ["familyPrefix", "status", "nextToken", "maxResults"];
-        let input = Input::new(input, CODE, &members)?;
-        let prefix = input.text("familyPrefix")?.unwrap_or_default();
-        let status = input
-            .word("status", &["ACTIVE", "INACTIVE", "ALL"])?
-            .unwrap_or("ALL");
-        let wanted = self.ecs.families.iter().filter(|(name, family)| {
-            let active = family.revisions.values().any(|d| d.active);
-            name.starts_with(prefix) && (status == "ALL" || active == (status == "ACTIVE"))
-        });
-        let (page, next) = PAGING.cut(&input, wanted.map(|(name, _)| (name.clone(), name)))?;
-        Ok(with_token(json!({ "families": page }), next))
-    }
-
     /// Whether a deployment or a task still runs it.
-    fn is_referenced(&self, arn: &str) -> bool {
+    pub(super) fn is_referenced(&self, arn: &str) -> bool {
         let deployed = |service: &super::Service| {
             service
                 .deployments
@@ -322,12 +283,4 @@ impl Cloud {
         self.ecs.services.values().any(deployed)
             || self.ecs.tasks.values().any(|task| task.definition == arn)
     }
-}
-
-/// A text that sorts the other way round.
-fn flipped(text: &str) -> String {
-    text.bytes()
-        .map(|byte| char::from(0x7f - (byte & 0x7f)))
-        .chain(['\u{7f}'])
-        .collect()
 }

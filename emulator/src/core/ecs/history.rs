@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    CODE, missing,
-    service::{DeploymentStatus, Revision, Service, ServiceDeployment},
+    CODE,
+    deployment::{DeploymentStatus, Revision, ServiceDeployment},
+    missing,
+    service::Service,
     service_view::{balancers_view, counts},
     task::Task,
 };
@@ -24,7 +26,7 @@ const PAGING: Paging = Paging {
     default: 20,
     max: 100,
 };
-const STATUSES: [&str; 10] = [
+const STATUSES: [&str; 9] = [
     "PENDING",
     "SUCCESSFUL",
     "STOPPED",
@@ -34,17 +36,17 @@ const STATUSES: [&str; 10] = [
     "ROLLBACK_IN_PROGRESS",
     "ROLLBACK_SUCCESSFUL",
     "ROLLBACK_FAILED",
-    "INACTIVE",
 ];
 
 impl DeploymentStatus {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Pending => "PENDING",
             Self::InProgress => "IN_PROGRESS",
             Self::StopRequested => "STOP_REQUESTED",
             Self::Stopped => "STOPPED",
             Self::Successful => "SUCCESSFUL",
+            Self::RollbackRequested => "ROLLBACK_REQUESTED",
             Self::RollbackInProgress => "ROLLBACK_IN_PROGRESS",
             Self::RollbackSuccessful => "ROLLBACK_SUCCESSFUL",
             Self::RollbackFailed => "ROLLBACK_FAILED",
@@ -143,7 +145,7 @@ impl Cloud {
     }
 
     /// The service that `KIND/CLUSTER/NAME/ID` belongs to.
-    fn service_of_resource(&self, arn: &str, kind: &str) -> Option<&Service> {
+    pub(super) fn service_of_resource(&self, arn: &str, kind: &str) -> Option<&Service> {
         let rest = arn.strip_prefix(&self.ids.arn("ecs", kind))?;
         let (service, _) = rest.rsplit_once('/')?;
         let arn = self.ids.arn("ecs", &format!("service/{service}"));

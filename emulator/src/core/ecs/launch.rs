@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::task::Task;
-use crate::core::{Cloud, ContainerLaunch, LocalImage, LogTarget, Port, TaskLaunch};
+use crate::core::{Cloud, ContainerLaunch, LocalImage, LogTarget, Port, TaskLaunch, ecr::Found};
 
 /// Why a task cannot start, in ECS's words.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,12 +36,18 @@ impl Cloud {
         let mut containers = Vec::new();
         for container in &definitions {
             let name = text(container, "name").to_owned();
-            let pinned = digests.get(&name).cloned();
+            let consistent = text(container, "versionConsistency") != "disabled";
+            let pinned = digests.get(&name).filter(|_| consistent).cloned();
             let (digest, image) = self.image(text(container, "image"), pinned.as_deref())?;
             digests.insert(name.clone(), digest);
+            let said = task.overrides.iter().find(|o| o.name == name);
+            let mut environment = self.environment(container)?;
+            environment.extend(said.into_iter().flat_map(|o| o.environment.clone()));
             containers.push(ContainerLaunch {
-                command: command(container),
-                environment: self.environment(container)?,
+                command: said
+                    .and_then(|o| o.command.clone())
+                    .or_else(|| command(container)),
+                environment,
                 ports: ports(container),
                 log: self.log(container, task, now)?,
                 stop_timeout: Duration::from_secs(
@@ -57,18 +63,18 @@ impl Cloud {
         let launch = TaskLaunch {
             task: task.arn.clone(),
             address: task.address,
-            group: format!("service:{}", task.service_name),
+            group: task.origin.group(),
             containers,
         };
         Ok((launch, digests))
     }
 
     fn pinned(&self, task: &Task) -> BTreeMap<String, String> {
-        let service = self.ecs.services.get(&task.service);
+        let service = task.service().and_then(|arn| self.ecs.services.get(arn));
         service
             .into_iter()
             .flat_map(|service| &service.revisions)
-            .find(|revision| revision.id == task.deployment)
+            .find(|revision| task.deployment() == Some(&revision.id))
             .map(|revision| revision.digests.clone())
             .unwrap_or_default()
     }
@@ -81,16 +87,20 @@ impl Cloud {
         let found = reference
             .strip_prefix(&self.registry())
             .and_then(|path| path.strip_prefix('/'))
-            .and_then(|path| {
+            .map_or(Found::Missing, |path| {
                 let (repository, tag, digest) = split(path);
                 let tag = tag.or(Some("latest"));
                 self.ecr.find(repository, tag, pinned.or(digest))
             });
-        found.ok_or_else(|| {
-            StartError::Pull(format!(
+        match found {
+            Found::Runnable(digest, image) => Ok((digest, image)),
+            Found::Foreign => Err(StartError::Pull(
+                "CannotPullContainerError: pull image manifest has been retried 1 time(s): image Manifest does not contain descriptor matching platform 'linux/amd64'".to_owned(),
+            )),
+            Found::Missing => Err(StartError::Pull(format!(
                 "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {reference}: {reference}: not found"
-            ))
-        })
+            ))),
+        }
     }
 
     /// The definition's environment, with the secrets' values in it.

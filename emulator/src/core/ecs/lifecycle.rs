@@ -5,10 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    launch::StartError,
-    task::{Launch, Status, Stop, StopCode, Task},
-};
+use super::task::{Launch, Status, Stop, StopCode, Task};
 use crate::core::{
     Cloud, Effect,
     elb::{State, Target},
@@ -47,91 +44,12 @@ impl Cloud {
         }
     }
 
-    fn schedule(&mut self, task: &mut Task, at: Timestamp) {
+    pub(super) fn schedule(&mut self, task: &mut Task, at: Timestamp) {
         task.due = Some(at);
         self.timers.set(at, Timer::Task(task.arn.clone()));
     }
 
-    fn attach(&mut self, task: &mut Task, now: Timestamp) {
-        task.status = Status::Pending;
-        task.attached = Some(now);
-        task.pull_started = Some(now);
-        let mut delay = time::PULL;
-        if let Err(error) = self.resolve(task, now) {
-            let reason = match error {
-                StartError::Pull(reason) => {
-                    delay = time::PULL_RETRIES;
-                    reason
-                }
-                StartError::Resource(reason) => reason,
-            };
-            task.launch = Launch::Doomed(reason);
-        }
-        let at = self.pace.after(now, delay);
-        self.schedule(task, at);
-    }
-
-    fn launch(&mut self, task: &mut Task, now: Timestamp) {
-        task.pull_stopped = Some(now);
-        if let Launch::Doomed(reason) = &task.launch {
-            let reason = reason.clone();
-            self.failed_to_start(task, reason, now);
-            return;
-        }
-        match self.resolve(task, now) {
-            Ok((launch, digests)) => {
-                for container in &mut task.containers {
-                    container.digest = digests.get(&container.name).cloned();
-                }
-                let service = self.ecs.services.get_mut(&task.service);
-                if let Some(revision) = service.and_then(|s| s.revision_mut(&task.deployment)) {
-                    revision.digests = digests;
-                }
-                task.launch = Launch::Asked;
-                self.effects.push(Effect::StartTask(launch));
-            }
-            Err(StartError::Pull(reason) | StartError::Resource(reason)) => {
-                self.failed_to_start(task, reason, now);
-            }
-        }
-    }
-
-    /// What follows for the service from a task that runs.
-    fn note_running(&mut self, task: &Task, now: Timestamp) {
-        if let Some(service) = self.ecs.services.get_mut(&task.service) {
-            service.back_off = super::service::BackOff::default();
-        }
-        self.wake_service(&task.service, now);
-    }
-
-    fn failed_to_start(&mut self, task: &mut Task, reason: String, now: Timestamp) {
-        let pace = self.pace;
-        if let Some(service) = self.ecs.services.get_mut(&task.service)
-            && !task.is_leaving()
-        {
-            let message = format!(") was unable to place a task. Reason: {reason}.");
-            if service.placement.as_ref() != Some(&message) {
-                service.say(&mut self.ids, now, &message);
-                service.placement = Some(message);
-            }
-            if service.back_off.note(task.created, now, pace) {
-                let message = ") is unable to consistently start tasks successfully.";
-                service.say(&mut self.ids, now, message);
-            }
-            service.count_failure(&task.deployment);
-            service.break_circuit(&mut self.ids, now, pace);
-        }
-        task.stop.get_or_insert(Stop {
-            code: StopCode::FailedToStart,
-            reason,
-        });
-        for container in &mut task.containers {
-            container.ended = true;
-        }
-        self.deprovision(task, now);
-    }
-
-    fn deprovision(&mut self, task: &mut Task, now: Timestamp) {
+    pub(super) fn deprovision(&mut self, task: &mut Task, now: Timestamp) {
         task.status = Status::Deprovisioning;
         task.stopping.get_or_insert(now);
         task.execution_stopped = Some(now);
@@ -139,14 +57,14 @@ impl Cloud {
         let at = self.pace.after(now, time::DEPROVISION);
         self.schedule(task, at);
         let look = self.pace.after(now, time::SCHEDULE);
-        self.wake_service(&task.service, look);
+        self.wake_owner(task, look);
     }
 
     fn stopped(&mut self, task: &mut Task, now: Timestamp) {
         task.status = Status::Stopped;
         task.stopped = Some(now);
         self.ecs.addresses.give_back(task.address);
-        self.wake_service(&task.service, now);
+        self.wake_owner(task, now);
         self.schedule(task, later(now, time::KEEP_STOPPED));
         self.forget_oldest_stopped();
     }
@@ -197,7 +115,7 @@ impl Cloud {
                 port: balancer.port,
             };
             self.register_target(&balancer.group, target, now);
-            if let Some(service) = self.ecs.services.get_mut(&task.service) {
+            if let Some(service) = self.ecs.owner_mut(task) {
                 let message = format!(
                     ") registered 1 targets in (target-group {})",
                     balancer.group
@@ -259,9 +177,9 @@ impl Cloud {
         task.stopping = Some(now);
         task.due = None;
         if !task.was_healthy
-            && let Some(service) = self.ecs.services.get_mut(&task.service)
+            && let Some(service) = self.ecs.owner_mut(task)
         {
-            service.count_failure(&task.deployment);
+            service.count_failure(task.deployment().unwrap_or_default());
             service.break_circuit(&mut self.ids, now, self.pace);
         }
         self.deregister(task, now);
@@ -269,7 +187,7 @@ impl Cloud {
             self.terminate(task);
         }
         let look = self.pace.after(now, time::SCHEDULE);
-        self.wake_service(&task.service, look);
+        self.wake_owner(task, look);
     }
 
     /// Tells a task to stop: out of rotation first, then drained, then stopped.
@@ -301,7 +219,7 @@ impl Cloud {
                 (Launch::Asked | Launch::Started, _) => {}
             }
             let look = self.pace.after(now, time::SCHEDULE);
-            self.wake_service(&task.service, look);
+            self.wake_owner(&task, look);
         }
         self.ecs.tasks.insert(arn.to_owned(), task);
     }
@@ -311,7 +229,7 @@ impl Cloud {
             let left = matches!(self.elb.state(group, *target), None | Some(State::Draining));
             self.deregister_target(group, *target, now);
             // The scheduler holds its service itself, and says this for all the tasks of one step together.
-            if !left && let Some(service) = self.ecs.services.get_mut(&task.service) {
+            if !left && let Some(service) = self.ecs.owner_mut(task) {
                 service.say_draining(&mut self.ids, group, 1, now);
             }
         }
@@ -359,7 +277,7 @@ impl Cloud {
             .tasks
             .values()
             .find(|task| task.address == target.address && task.status != Status::Stopped)
-            .map(|task| task.service.clone());
+            .and_then(|task| task.service().map(str::to_owned));
         if let Some(service) = owner {
             self.wake_service(&service, now);
         }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::{
+    deployment::{DeploymentStatus, Rollout},
     scheduler::{Member, Phase, Side, Situation, decide},
-    service::{DeploymentStatus, Life, Rollout, Service},
+    service::{Life, Service},
     task::{Status, Task},
 };
 use crate::core::{
@@ -51,6 +52,7 @@ impl Cloud {
 
     /// The record follows what was asked of it a moment ago.
     fn advance_history(&mut self, service: &mut Service, now: Timestamp) {
+        let mut roll_back = false;
         for record in &mut service.history {
             if record.due.is_none_or(|due| due > now) {
                 if let Some(due) = record.due {
@@ -69,6 +71,7 @@ impl Cloud {
                     record.stopped = Some(now);
                     record.finish(DeploymentStatus::Stopped, now);
                 }
+                DeploymentStatus::RollbackRequested => roll_back = true,
                 DeploymentStatus::InProgress
                 | DeploymentStatus::Stopped
                 | DeploymentStatus::Successful
@@ -76,6 +79,9 @@ impl Cloud {
                 | DeploymentStatus::RollbackSuccessful
                 | DeploymentStatus::RollbackFailed => {}
             }
+        }
+        if roll_back {
+            service.roll_back_as_asked(&mut self.ids, now);
         }
     }
 
@@ -93,7 +99,7 @@ impl Cloud {
                 side: service
                     .deployments
                     .iter()
-                    .position(|d| d.id == task.deployment)?,
+                    .position(|d| task.deployment() == Some(&d.id))?,
                 phase: self.phase(service, task, now)?,
             })
         });
@@ -123,8 +129,9 @@ impl Cloud {
             let newest_completed = deployment.rollout == Rollout::Completed
                 && !std::mem::replace(&mut completed_kept, true);
             let has_tasks = || {
-                ecs.tasks_of(&service.arn)
-                    .any(|task| task.deployment == deployment.id && task.status != Status::Stopped)
+                ecs.tasks_of(&service.arn).any(|task| {
+                    task.deployment() == Some(&deployment.id) && task.status != Status::Stopped
+                })
             };
             first || newest_completed || has_tasks()
         });
@@ -139,7 +146,12 @@ impl Cloud {
         let phases: Vec<(bool, Phase)> = self
             .ecs
             .tasks_of(&service.arn)
-            .filter_map(|task| Some((task.deployment == id, self.phase(service, task, now)?)))
+            .filter_map(|task| {
+                Some((
+                    task.deployment() == Some(&id),
+                    self.phase(service, task, now)?,
+                ))
+            })
             .collect();
         let healthy = phases
             .iter()
@@ -154,12 +166,13 @@ impl Cloud {
         let old_leaving = self
             .ecs
             .tasks_of(&service.arn)
-            .any(|task| task.deployment != id && task.status != Status::Stopped);
+            .any(|task| task.deployment() != Some(&id) && task.status != Status::Stopped);
         let there = usize::try_from(service.desired).is_ok_and(|desired| healthy == desired)
             && !others
             && !unsettled;
         match rollout {
             Rollout::Failed => {}
+            Rollout::InProgress if service.is_asked_back() => {}
             Rollout::InProgress if there && !old_leaving => {
                 let earliest = self.pace.after(begun, time::SHORTEST_DEPLOYMENT);
                 if now < earliest {
@@ -168,10 +181,8 @@ impl Cloud {
                     self.complete(service, now);
                 }
             }
-            Rollout::Completed if there && !service.steady => {
-                service.steady = true;
-                service.placement = None;
-                service.say(&mut self.ids, now, ") has reached a steady state.");
+            Rollout::Completed if there && !self.is_said(service.steady, now) => {
+                self.say_steady(service, now);
             }
             Rollout::InProgress | Rollout::Completed => {}
         }
@@ -187,8 +198,6 @@ impl Cloud {
         primary.proven = true;
         primary.updated = now;
         service.deployments.truncate(1);
-        service.steady = true;
-        service.placement = None;
         if let Some(running) = service.running() {
             let outcome = if running.status == DeploymentStatus::RollbackInProgress {
                 DeploymentStatus::RollbackSuccessful
@@ -200,7 +209,20 @@ impl Cloud {
         }
         let message = format!(") (deployment ecs-svc/{id}) deployment completed.");
         service.say(&mut self.ids, now, &message);
+        self.say_steady(service, now);
+    }
+
+    /// Whether something said at that time need not be said again yet.
+    fn is_said(&self, at: Option<Timestamp>, now: Timestamp) -> bool {
+        at.is_some_and(|at| now < self.pace.after(at, time::REPEAT))
+    }
+
+    fn say_steady(&mut self, service: &mut Service, now: Timestamp) {
+        service.steady = Some(now);
+        service.complaints.clear();
         service.say(&mut self.ids, now, ") has reached a steady state.");
+        let again = self.pace.after(now, time::REPEAT);
+        self.wake_service(&service.arn, again);
     }
 
     fn finish_draining(&mut self, service: &mut Service, now: Timestamp) {

@@ -3,8 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    CODE, missing,
-    service::{Balancer, Deployment, DeploymentStatus, Life, Rollout, Service},
+    CODE,
+    deployment::{Deployment, DeploymentStatus, Rollout},
+    missing,
+    service::{Balancer, Life, Service},
+    service_input::scheduling,
     tags,
     task::Task,
 };
@@ -59,7 +62,7 @@ impl Cloud {
         let input = Input::new(input, CODE, &members)?;
         let cluster = self.cluster_of(&input)?;
         let fargate = input.word("launchType", &["EC2", "FARGATE", "EXTERNAL"])?;
-        let replica = input.word("schedulingStrategy", &["REPLICA", "DAEMON"])?;
+        let replica = scheduling(&input)?;
         let wanted = self.ecs.services.values().filter(|service| {
             service.cluster == cluster
                 && service.is_active()
@@ -157,6 +160,7 @@ fn add_optional(service: &Service, with_tags: bool, map: &mut Map<String, Value>
             record.status,
             DeploymentStatus::InProgress
                 | DeploymentStatus::StopRequested
+                | DeploymentStatus::RollbackRequested
                 | DeploymentStatus::RollbackInProgress
         )
     });
@@ -176,7 +180,7 @@ fn deployment_view(deployment: &Deployment, primary: bool, tasks: &[&Task]) -> V
     let own = || {
         tasks
             .iter()
-            .filter(|task| task.deployment == deployment.id && task.stopped.is_none())
+            .filter(|task| task.deployment() == Some(&deployment.id) && task.stopped.is_none())
     };
     let leaving = own().next().is_some() && own().all(|task| task.is_leaving());
     let status = match (primary, leaving) {
@@ -210,7 +214,11 @@ fn deployment_view(deployment: &Deployment, primary: bool, tasks: &[&Task]) -> V
 
 /// Running and pending tasks of a deployment.
 pub(super) fn counts(tasks: &[&Task], deployment: &str) -> (usize, usize) {
-    let own = || tasks.iter().filter(|task| task.deployment == deployment);
+    let own = || {
+        tasks
+            .iter()
+            .filter(|task| task.deployment() == Some(deployment))
+    };
     (
         own().filter(|task| task.is_running()).count(),
         own().filter(|task| task.is_pending()).count(),

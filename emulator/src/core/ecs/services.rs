@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{
     CODE,
     clusters::check_name,
-    service::{BackOff, Life, Service, ServiceSettings, Shape},
+    deployment::BackOff,
+    service::{Life, Service, ServiceSettings, Shape},
     service_input::{self as read, UNSUPPORTED},
     tags,
 };
@@ -21,6 +22,8 @@ use crate::core::{
 
 /// Source: <https://docs.aws.amazon.com/general/latest/gr/ecs-service.html>
 const SERVICES: usize = 5_000;
+pub(super) const NO_NETWORK: &str =
+    "Network Configuration must be provided when networkMode 'awsvpc' is specified.";
 const NOT_IDEMPOTENT: &str = "Creation of service was not idempotent.";
 
 impl Cloud {
@@ -53,6 +56,7 @@ impl Cloud {
         members.extend(UNSUPPORTED);
         let input = Input::new(&call.input, CODE, &members)?;
         let cluster = self.cluster_of(&input)?;
+        read::check_launch(&input)?;
         input.refuse(&UNSUPPORTED)?;
         input.refuse(&["role"])?;
         let name = input.need("serviceName")?;
@@ -76,10 +80,8 @@ impl Cloud {
         input: &Input<'_>,
         request: &Value,
     ) -> Result<Option<Reply>, ApiError> {
+        check_token(input, 36)?;
         let token = input.text("clientToken")?;
-        if token.is_some_and(|token| token.len() > 36) {
-            return Err(invalid("clientToken cannot be longer than 36 characters."));
-        }
         match self.ecs.services.get(arn) {
             Some(known) if known.life == Life::Draining => {
                 Err(invalid("Unable to Start a service that is still Draining."))
@@ -108,14 +110,7 @@ impl Cloud {
         if self.ecs.services.len() >= SERVICES {
             return Err(limit("The maximum number of services has been reached."));
         }
-        match input.word("schedulingStrategy", &["REPLICA", "DAEMON"])? {
-            Some("REPLICA") | None => {}
-            Some(_) => {
-                return Err(invalid(
-                    "The daemon scheduling strategy is not supported for the Fargate launch type.",
-                ));
-            }
-        }
+        read::check_scheduling(input)?;
         read::check_controller(input)?;
         if input.word("launchType", &["EC2", "FARGATE", "EXTERNAL"])? != Some("FARGATE") {
             return Err(invalid(
@@ -136,9 +131,7 @@ impl Cloud {
         let shape = Shape {
             definition,
             platform: platform(input)?.unwrap_or("LATEST").to_owned(),
-            network: read::network(input)?.ok_or_else(|| {
-                invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
-            })?,
+            network: read::network(input)?.ok_or_else(|| invalid(NO_NETWORK))?,
             balancers: read::balancers(input)?.unwrap_or_default(),
         };
         self.check_shape(&shape)?;
@@ -162,8 +155,8 @@ impl Cloud {
                 request(&call.input),
             ),
             back_off: BackOff::default(),
-            steady: false,
-            placement: None,
+            steady: None,
+            complaints: Vec::new(),
         };
         service.begin(&mut self.ids, shape, now, self.pace);
         if let Some(primary) = service.deployments.first_mut() {
@@ -224,7 +217,7 @@ impl Cloud {
                 && desired != service.desired
             {
                 service.desired = desired;
-                service.steady = false;
+                service.steady = None;
             }
             if force || shape != current {
                 service.begin(&mut self.ids, shape, now, self.pace);
@@ -334,7 +327,19 @@ fn request(input: &Value) -> Value {
     request
 }
 
-fn platform<'a>(input: &Input<'a>) -> Result<Option<&'a str>, ApiError> {
+/// A `clientToken`: visible ASCII. Source:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
+pub(super) fn check_token(input: &Input<'_>, longest: usize) -> Result<(), ApiError> {
+    let token = input.text("clientToken")?.unwrap_or_default();
+    if token.len() > longest || !token.bytes().all(|byte| (33..=126).contains(&byte)) {
+        return Err(invalid(format!(
+            "clientToken can have up to {longest} characters in the range of 33-126."
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn platform<'a>(input: &Input<'a>) -> Result<Option<&'a str>, ApiError> {
     let platform = input.text("platformVersion")?;
     if platform.is_some_and(|platform| !["LATEST", "1.4.0"].contains(&platform)) {
         return Err(fault(

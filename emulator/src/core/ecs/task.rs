@@ -1,17 +1,14 @@
-//! What a task is, and how DescribeTasks shows it.
+//! What a task is. Values only; what happens to them is elsewhere.
 
 use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{
-    service::Balancer,
-    tags::{self, Tags},
-};
-use crate::core::{Cloud, elb::Target, time::seconds};
+use super::{service::Balancer, tags::Tags};
+use crate::core::elb::Target;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Task {
     pub(super) arn: String,
     pub(super) id: String,
@@ -19,17 +16,19 @@ pub(super) struct Task {
     pub(super) sequence: u64,
     /// The cluster's name.
     pub(super) cluster: String,
-    /// The service's ARN.
-    pub(super) service: String,
-    /// The service's name.
-    pub(super) service_name: String,
-    /// The digits of the deployment.
-    pub(super) deployment: String,
+    pub(super) origin: Origin,
     /// The task definition's ARN.
     pub(super) definition: String,
+    /// `networkConfiguration` as ECS returns it.
+    pub(super) network: Value,
+    pub(super) overrides: Vec<ContainerOverride>,
+    pub(super) execute_command: bool,
     pub(super) balancers: Vec<Balancer>,
     pub(super) tags: Tags,
+    /// CPU units and MiB.
     pub(super) size: (String, String),
+    /// Ephemeral storage in GiB.
+    pub(super) storage: u64,
     pub(super) subnet: String,
     pub(super) address: Ipv4Addr,
     pub(super) attachment: String,
@@ -57,6 +56,52 @@ pub(super) struct Task {
     pub(super) due: Option<Timestamp>,
 }
 
+/// Who asked for a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A deployment of a service.
+    Service {
+        /// The service's ARN.
+        arn: String,
+        /// The service's name.
+        name: String,
+        /// The digits of the deployment.
+        deployment: String,
+    },
+    /// A call of RunTask, with its words for `group` and `startedBy`.
+    Call {
+        group: String,
+        started_by: Option<String>,
+    },
+}
+
+impl Origin {
+    /// ECS's `group`.
+    pub(super) fn group(&self) -> String {
+        match self {
+            Self::Service { name, .. } => format!("service:{name}"),
+            Self::Call { group, .. } => group.clone(),
+        }
+    }
+
+    /// ECS's `startedBy`.
+    pub(super) fn started_by(&self) -> Option<String> {
+        match self {
+            Self::Service { deployment, .. } => Some(format!("ecs-svc/{deployment}")),
+            Self::Call { started_by, .. } => started_by.clone(),
+        }
+    }
+}
+
+/// What RunTask says in place of the definition's words.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ContainerOverride {
+    /// The container's name.
+    pub(super) name: String,
+    pub(super) command: Option<Vec<String>>,
+    pub(super) environment: Vec<(String, String)>,
+}
+
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Status {
@@ -71,7 +116,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Provisioning => "PROVISIONING",
             Self::Pending => "PENDING",
@@ -98,7 +143,7 @@ pub(super) enum Launch {
     Started,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Container {
     pub(super) name: String,
     pub(super) arn: String,
@@ -130,7 +175,7 @@ pub(super) enum StopCode {
 }
 
 impl StopCode {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::FailedToStart => "TaskFailedToStart",
             Self::EssentialContainerExited => "EssentialContainerExited",
@@ -141,6 +186,22 @@ impl StopCode {
 }
 
 impl Task {
+    /// The ARN of the service that it belongs to.
+    pub(super) fn service(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Service { arn, .. } => Some(arn),
+            Origin::Call { .. } => None,
+        }
+    }
+
+    /// The digits of the deployment that it belongs to.
+    pub(super) fn deployment(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Service { deployment, .. } => Some(deployment),
+            Origin::Call { .. } => None,
+        }
+    }
+
     /// Told to stop, whatever its status still is.
     pub(super) fn is_leaving(&self) -> bool {
         self.stop.is_some()
@@ -167,129 +228,11 @@ impl Task {
         name.split(':').next().unwrap_or_default()
     }
 
-    fn container_status(&self, container: &Container) -> &'static str {
+    pub(super) fn container_status(&self, container: &Container) -> &'static str {
         match self.launch {
             _ if container.ended => "STOPPED",
             Launch::Started => "RUNNING",
             Launch::Waiting | Launch::Doomed(_) | Launch::Asked => "PENDING",
         }
     }
-}
-
-impl Cloud {
-    pub(super) fn task_view(&self, task: &Task, with_tags: bool) -> Value {
-        let containers: Vec<Value> = task
-            .containers
-            .iter()
-            .map(|container| container_view(task, container))
-            .collect();
-        let attachment = match task.status {
-            Status::Provisioning => "PRECREATED",
-            Status::Stopped => "DELETED",
-            Status::Pending
-            | Status::Activating
-            | Status::Running
-            | Status::Deactivating
-            | Status::Stopping
-            | Status::Deprovisioning => "ATTACHED",
-        };
-        let [_, _, c, d] = task.address.octets();
-        let mut view = json!({
-            "attachments": [{
-                "id": task.attachment,
-                "type": "ElasticNetworkInterface",
-                "status": attachment,
-                "details": [
-                    { "name": "subnetId", "value": task.subnet },
-                    { "name": "networkInterfaceId", "value": task.interface },
-                    { "name": "macAddress", "value": format!("0a:58:0a:00:{c:02x}:{d:02x}") },
-                    { "name": "privateDnsName", "value": format!("ip-10-0-{c}-{d}.{}.compute.internal", self.ids.region) },
-                    { "name": "privateIPv4Address", "value": task.address.to_string() },
-                ],
-            }],
-            "attributes": [{ "name": "ecs.cpu-architecture", "value": "x86_64" }],
-            "availabilityZone": format!("{}a", self.ids.region),
-            "clusterArn": self.cluster_arn(&task.cluster),
-            "containers": containers,
-            "cpu": task.size.0,
-            "createdAt": seconds(task.created),
-            "desiredStatus": task.desired_status(),
-            "enableExecuteCommand": false,
-            "group": format!("service:{}", task.service_name),
-            "healthStatus": "UNKNOWN",
-            "lastStatus": task.status.word(),
-            "launchType": "FARGATE",
-            "memory": task.size.1,
-            "overrides": { "containerOverrides": [], "inferenceAcceleratorOverrides": [] },
-            "platformVersion": "1.4.0",
-            "platformFamily": "Linux",
-            "startedBy": format!("ecs-svc/{}", task.deployment),
-            "tags": if with_tags { tags::view(&task.tags) } else { Vec::new() },
-            "taskArn": task.arn,
-            "taskDefinitionArn": task.definition,
-            "version": task.version,
-            "ephemeralStorage": { "sizeInGiB": 20 },
-            "fargateEphemeralStorage": { "sizeInGiB": 20 },
-        });
-        if let Some(map) = view.as_object_mut() {
-            add_moments(task, map);
-        }
-        view
-    }
-}
-
-fn add_moments(task: &Task, map: &mut Map<String, Value>) {
-    if task.attached.is_some() {
-        map.insert("connectivity".to_owned(), Value::from("CONNECTED"));
-    }
-    let moments = [
-        ("connectivityAt", task.attached),
-        ("pullStartedAt", task.pull_started),
-        ("pullStoppedAt", task.pull_stopped),
-        ("startedAt", task.started),
-        ("stoppingAt", task.stopping),
-        ("executionStoppedAt", task.execution_stopped),
-        ("stoppedAt", task.stopped),
-    ];
-    for (key, at) in moments {
-        if let Some(at) = at {
-            map.insert(key.to_owned(), seconds(at));
-        }
-    }
-    if let Some(stop) = &task.stop {
-        map.insert("stopCode".to_owned(), Value::from(stop.code.word()));
-        map.insert("stoppedReason".to_owned(), Value::from(stop.reason.clone()));
-    }
-}
-
-fn container_view(task: &Task, container: &Container) -> Value {
-    let mut view = json!({
-        "containerArn": container.arn,
-        "taskArn": task.arn,
-        "name": container.name,
-        "image": container.image,
-        "lastStatus": task.container_status(container),
-        "networkBindings": [],
-        "networkInterfaces": [{
-            "attachmentId": task.attachment,
-            "privateIpv4Address": task.address.to_string(),
-        }],
-        "healthStatus": "UNKNOWN",
-        "cpu": container.cpu,
-    });
-    let optional = [
-        ("imageDigest", container.digest.clone().map(Value::from)),
-        ("runtimeId", container.runtime.clone().map(Value::from)),
-        ("exitCode", container.exit_code.map(Value::from)),
-        ("reason", container.reason.clone().map(Value::from)),
-        ("memory", container.memory.clone().map(Value::from)),
-    ];
-    if let Some(map) = view.as_object_mut() {
-        for (key, value) in optional {
-            if let Some(value) = value {
-                map.insert(key.to_owned(), value);
-            }
-        }
-    }
-    view
 }

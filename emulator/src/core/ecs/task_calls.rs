@@ -52,8 +52,8 @@ impl Cloud {
                 && task.cluster == cluster
                 && task.desired_status() == desired
                 && family.is_none_or(|family| task.family() == family)
-                && service.is_none_or(|service| task.service == service)
-                && started_by.is_none_or(|by| by.strip_prefix("ecs-svc/") == Some(&task.deployment))
+                && service.is_none_or(|service| task.service() == Some(service))
+                && started_by.is_none_or(|by| task.origin.started_by().as_deref() == Some(by))
         });
         let arns = wanted.map(|task| (task.arn.clone(), task.arn.clone()));
         let (page, next) = PAGING.cut(&input, arns)?;

@@ -28,7 +28,7 @@ impl Cloud {
             let phase = self.phase(service, task, now);
             let (id, deployment, said) = (
                 task.id.clone(),
-                task.deployment.clone(),
+                task.deployment().map(str::to_owned),
                 task.said_unhealthy,
             );
             let ill = self.ill_target(task);
@@ -50,7 +50,7 @@ impl Cloud {
                 task.said_unhealthy = false;
                 if !task.was_healthy {
                     task.was_healthy = true;
-                    service.count_success(&deployment);
+                    service.count_success(deployment.as_deref().unwrap_or_default());
                 }
             }
             if let (Some(Phase::Unhealthy), Some((group, port, cause)), false) = (phase, ill, said)

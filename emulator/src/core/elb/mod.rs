@@ -1,25 +1,40 @@
 //! Elastic Load Balancing v2: application load balancers, their listeners, target groups and targets' health.
 
+mod actions;
+mod attributes;
 mod balancers;
+mod check;
+mod conditions;
+mod forwarding;
 mod groups;
 mod health;
 mod listeners;
+mod route;
+mod rules;
+mod tags;
 mod targets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    ApiError, Call, Cloud, Effect, Reply, Route, RouteTarget, error::fault, input::Input,
-    page::Paging,
+    ApiError, Call, Cloud, Reply,
+    error::fault,
+    input::Input,
+    page::{Page, Paging},
 };
 
+pub use actions::{Action, FixedResponse, Redirect, Weighted};
 use balancers::LoadBalancer;
+pub use conditions::{Condition, Network};
 use groups::TargetGroup;
 pub(crate) use health::State;
 use listeners::Listener;
+pub use route::{RequestHead, Route, RouteRule, RouteTarget};
+use rules::Rule;
+use tags::Tags;
 pub(crate) use targets::Target;
 
 const CODE: &str = "ValidationError";
@@ -31,11 +46,15 @@ const PAGING: Paging = Paging {
 };
 
 /// Everything of the account, by ARN.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Elb {
     balancers: BTreeMap<String, LoadBalancer>,
     groups: BTreeMap<String, TargetGroup>,
     listeners: BTreeMap<String, Listener>,
+    rules: BTreeMap<String, Rule>,
+    tags: BTreeMap<String, Tags>,
+    /// The groups that some action sends requests to.
+    used: BTreeSet<String>,
     /// Health checks under way: which target asked.
     probes: BTreeMap<u64, (String, Target)>,
     last_probe: u64,
@@ -49,41 +68,10 @@ impl Elb {
         Some(&self.groups.get(group)?.target_type)
     }
 
-    /// Whether some listener sends requests to the group.
-    pub(crate) fn in_use(&self, group: &str) -> bool {
-        self.listeners
-            .values()
-            .any(|listener| listener.group == group)
-    }
-
     /// How a target stands; `None` when it is not registered.
     pub(crate) fn state(&self, group: &str, target: Target) -> Option<State> {
         let target = self.groups.get(group)?.targets.get(&target)?;
         Some(target.state)
-    }
-
-    fn table(&self) -> Vec<Route> {
-        self.listeners
-            .iter()
-            .map(|(arn, listener)| Route {
-                listener: arn.clone(),
-                port: listener.port,
-                targets: self.healthy(&listener.group),
-            })
-            .collect()
-    }
-
-    fn healthy(&self, group: &str) -> Vec<RouteTarget> {
-        let targets = self.groups.get(group).map(|group| &group.targets);
-        targets
-            .into_iter()
-            .flatten()
-            .filter(|(_, registered)| registered.state == State::Healthy)
-            .map(|(target, _)| RouteTarget {
-                address: target.address,
-                port: target.port,
-            })
-            .collect()
     }
 }
 
@@ -93,29 +81,38 @@ impl Cloud {
         match call.operation.as_str() {
             "CreateLoadBalancer" => self.create_load_balancer(input, now),
             "DescribeLoadBalancers" => self.describe_load_balancers(input, now),
+            "DeleteLoadBalancer" => self.delete_load_balancer(input, now),
+            "ModifyLoadBalancerAttributes" => self.modify_load_balancer_attributes(input),
+            "DescribeLoadBalancerAttributes" => self.describe_load_balancer_attributes(input),
+            "SetSecurityGroups" => self.set_security_groups(input),
+            "SetSubnets" => self.set_subnets(input),
+            "CreateListener" => self.create_listener(input, now),
+            "DescribeListeners" => self.describe_listeners(input),
+            "ModifyListener" => self.modify_listener(input, now),
+            "DeleteListener" => self.delete_listener(input, now),
+            "ModifyListenerAttributes" => self.modify_listener_attributes(input),
+            "DescribeListenerAttributes" => self.describe_listener_attributes(input),
+            "CreateRule" => self.create_rule(input, now),
+            "DescribeRules" => self.describe_rules(input),
+            "ModifyRule" => self.modify_rule(input, now),
+            "DeleteRule" => self.delete_rule(input, now),
+            "SetRulePriorities" => self.set_rule_priorities(input, now),
             "CreateTargetGroup" => self.create_target_group(input),
             "DescribeTargetGroups" => self.describe_target_groups(input),
             "ModifyTargetGroup" => self.modify_target_group(input),
+            "DeleteTargetGroup" => self.delete_target_group(input, now),
             "ModifyTargetGroupAttributes" => self.modify_target_group_attributes(input),
             "DescribeTargetGroupAttributes" => self.describe_target_group_attributes(input),
-            "CreateListener" => self.create_listener(input, now),
-            "DescribeListeners" => self.describe_listeners(input),
             "RegisterTargets" => self.register_targets(input, now),
             "DeregisterTargets" => self.deregister_targets(input, now),
             "DescribeTargetHealth" => self.describe_target_health(input),
+            "AddTags" => self.add_elb_tags(input),
+            "RemoveTags" => self.remove_elb_tags(input),
+            "DescribeTags" => self.describe_elb_tags(input),
             other => Err(fault(
                 "InvalidAction",
                 format!("Could not find operation {other} for version 2015-12-01"),
             )),
-        }
-    }
-
-    /// Hands the balancer its table if it has changed. Must come before the effects that rely on it.
-    pub(crate) fn publish_routes(&mut self) {
-        let table = self.elb.table();
-        if table != self.elb.routes {
-            self.elb.routes.clone_from(&table);
-            self.effects.push(Effect::Routes(table));
         }
     }
 }
@@ -126,6 +123,49 @@ fn with_marker(mut reply: Value, next: Option<String>) -> Value {
         map.insert("NextMarker".to_owned(), Value::from(next));
     }
     reply
+}
+
+/// The page that the input asks for; the items' keys ascend.
+fn page<T>(
+    input: &Input<'_>,
+    items: impl IntoIterator<Item = (String, T)>,
+) -> Result<Page<T>, ApiError> {
+    let wrong = match input.int("PageSize")? {
+        Some(size) if size < 1 => Some((size, "greater than or equal to 1")),
+        Some(size) if size > 400 => Some((size, "less than or equal to 400")),
+        Some(_) | None => None,
+    };
+    if let Some((size, bound)) = wrong {
+        return Err(input.error(format!(
+            "1 validation error detected: Value '{size}' at 'pageSize' failed to satisfy constraint: Member must have value {bound}"
+        )));
+    }
+    PAGING.cut(input, items)
+}
+
+/// One of AWS's words; of those, one that the emulator supports.
+fn choice<'a>(
+    input: &Input<'a>,
+    key: &str,
+    words: &[&str],
+    supported: &[&str],
+) -> Result<Option<&'a str>, ApiError> {
+    match input.text(key)? {
+        Some(text) if !words.contains(&text) => {
+            let mut member = key.to_owned();
+            if let Some(first) = member.get_mut(..1) {
+                first.make_ascii_lowercase();
+            }
+            let words = words.join(", ");
+            Err(input.error(format!(
+                "1 validation error detected: Value '{text:.128}' at '{member}' failed to satisfy constraint: Member must satisfy enum value set: [{words}]"
+            )))
+        }
+        Some(text) if !supported.contains(&text) => {
+            Err(input.error(format!("The emulator does not support {key} = {text}.")))
+        }
+        text => Ok(text),
+    }
 }
 
 /// 1 to 32 letters, digits and hyphens, no hyphen at an end.
@@ -151,4 +191,19 @@ fn check_name(input: &Input<'_>, what: &str, name: &str) -> Result<(), ApiError>
 
 fn missing_group() -> ApiError {
     fault("TargetGroupNotFound", "One or more target groups not found")
+}
+
+fn missing_balancer() -> ApiError {
+    fault(
+        "LoadBalancerNotFound",
+        "One or more load balancers not found",
+    )
+}
+
+fn missing_listener() -> ApiError {
+    fault("ListenerNotFound", "One or more listeners not found")
+}
+
+fn missing_rule() -> ApiError {
+    fault("RuleNotFound", "One or more rules not found")
 }

@@ -27,7 +27,7 @@ pub(crate) struct Target {
     pub(crate) port: u16,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Registered {
     pub(super) state: State,
     streak: Streak,
@@ -114,6 +114,23 @@ impl Cloud {
         }
     }
 
+    /// No action sends requests to the group any more.
+    pub(super) fn end_use(&mut self, group: &str, now: Timestamp) {
+        let Some(owner) = self.elb.groups.get_mut(group) else {
+            return;
+        };
+        let mut changed = Vec::new();
+        for (target, known) in &mut owner.targets {
+            if known.state != State::Draining {
+                *known = Registered::new(State::Unused);
+                changed.push(*target);
+            }
+        }
+        for target in changed {
+            self.target_changed(target, now);
+        }
+    }
+
     fn begin_checks(&mut self, group: &str, target: Target, now: Timestamp) {
         let first = self.pace.after(now, time::REGISTER);
         if let Some(known) = self.elb.registered(group, target) {
@@ -142,7 +159,8 @@ impl Cloud {
                 self.target_gone(target, now);
             }
             State::Registering | State::Checking | State::Healthy | State::Unhealthy(_) => {
-                if known.state == State::Registering {
+                let begins = known.state == State::Registering;
+                if begins {
                     known.state = State::Checking;
                 }
                 let next = later(now, owner.check.interval);
@@ -161,6 +179,9 @@ impl Cloud {
                         timeout: owner.check.timeout,
                     }));
                     self.elb.probes.insert(id, (group.to_owned(), target));
+                }
+                if begins {
+                    self.publish_routes();
                 }
             }
         }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{CODE, missing_group, store::Group};
+use super::{CODE, check_limit, missing_group, store::Group};
 use crate::core::{
     ApiError, Cloud, Reply,
     error::{fault, invalid, limit},
@@ -78,9 +78,26 @@ impl Cloud {
             prefix.is_none_or(|prefix| name.starts_with(prefix))
                 && pattern.is_none_or(|pattern| name.contains(pattern))
         });
-        let views = groups.map(|(name, group)| (name.clone(), self.log_group_view(name, group)));
+        let views = groups.map(|(name, group)| {
+            let mut view = self.log_group_view(name, group);
+            if let (Some(_), Some(map)) = (pattern, view.as_object_mut()) {
+                map.retain(|key, _| {
+                    ["arn", "creationTime", "logGroupName"].contains(&key.as_str())
+                });
+            }
+            (name.clone(), view)
+        });
+        check_limit(&input, 50)?;
         let (page, next) = PAGING.cut(&input, views)?;
         Ok(with_token(json!({ "logGroups": page }), next))
+    }
+
+    pub(super) fn delete_log_group(&mut self, input: &Value) -> Result<Reply, ApiError> {
+        let input = Input::new(input, CODE, &["logGroupName"])?;
+        if !self.logs.delete_group(input.need("logGroupName")?) {
+            return Err(missing_group());
+        }
+        Ok(json!({}))
     }
 
     fn log_group_view(&self, name: &str, group: &Group) -> Value {
@@ -134,6 +151,15 @@ impl Cloud {
             ));
         }
         group.tags = merged;
+        Ok(json!({}))
+    }
+
+    pub(super) fn untag_log_group(&mut self, input: &Value) -> Result<Reply, ApiError> {
+        let input = Input::new(input, CODE, &["resourceArn", "tagKeys"])?;
+        let name = self.log_group_of_arn(&input)?;
+        let keys = input.texts("tagKeys")?;
+        let group = self.log_group_mut(&name)?;
+        group.tags.retain(|key, _| !keys.contains(&key.as_str()));
         Ok(json!({}))
     }
 

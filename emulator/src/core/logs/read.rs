@@ -5,58 +5,19 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    CODE, missing_group, missing_stream,
-    store::{Group, LogEvent, Stream},
+    CODE, check_limit, missing_group, missing_stream,
+    position::{Position, after},
+    store::{Group, LogEvent, Place},
 };
-use crate::core::{
-    ApiError, Cloud, Reply,
-    error::invalid,
-    input::Input,
-    page::{Paging, with_token},
-};
+use crate::core::{ApiError, Cloud, Reply, error::invalid, input::Input, page::with_token};
 
 /// Both readers: at most 1 MB or 10,000 events a page. Source:
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>
 const PAGE_BYTES: usize = 1024 * 1024;
 const PAGE_EVENTS: i64 = 10_000;
-const STREAM_PAGING: Paging = Paging {
-    token: "nextToken",
-    limit: "limit",
-    default: 50,
-    max: 50,
-};
-
-/// A place in a stream, as the tokens of GetLogEvents carry it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Position {
-    /// From this event on.
-    Forward(u64),
-    /// Before this event.
-    Backward(u64),
-}
-
-impl Position {
-    fn parse(token: &str) -> Option<Self> {
-        let (direction, rest) = token.split_once('/')?;
-        let digits = rest.strip_suffix("/s")?;
-        let sequence = digits.parse().ok().filter(|_| digits.len() == 56)?;
-        match direction {
-            "f" => Some(Self::Forward(sequence)),
-            "b" => Some(Self::Backward(sequence)),
-            _ => None,
-        }
-    }
-
-    fn token(self) -> String {
-        match self {
-            Self::Forward(sequence) => format!("f/{sequence:056}/s"),
-            Self::Backward(sequence) => format!("b/{sequence:056}/s"),
-        }
-    }
-}
 
 impl Cloud {
-    fn log_group(&self, input: &Input<'_>) -> Result<(&str, &Group), ApiError> {
+    pub(super) fn log_group(&self, input: &Input<'_>) -> Result<(&str, &Group), ApiError> {
         let name = match input.text("logGroupIdentifier")? {
             Some(identifier) => identifier
                 .strip_prefix(&self.ids.arn("logs", "log-group:"))
@@ -68,52 +29,6 @@ impl Cloud {
             .get_key_value(name)
             .map(|(name, group)| (name.as_str(), group))
             .ok_or_else(missing_group)
-    }
-
-    pub(super) fn describe_log_streams(&self, input: &Value) -> Result<Reply, ApiError> {
-        let members = [
-            "logGroupName",
-            "logGroupIdentifier",
-            "logStreamNamePrefix",
-            "orderBy",
-            "descending",
-            "nextToken",
-            "limit",
-        ];
-        let input = Input::new(input, CODE, &members)?;
-        let (name, group) = self.log_group(&input)?;
-        let prefix = input.text("logStreamNamePrefix")?;
-        let by_time =
-            input.word("orderBy", &["LogStreamName", "LastEventTime"])? == Some("LastEventTime");
-        if by_time && prefix.is_some() {
-            return Err(invalid(
-                "Cannot order by LastEventTime with a logStreamNamePrefix.",
-            ));
-        }
-        let descending = input.flag("descending")?.unwrap_or(false);
-        let mut streams: BTreeMap<String, Value> = BTreeMap::new();
-        let mut names: Vec<(i64, &String, &Stream)> = group
-            .streams
-            .iter()
-            .filter(|(name, _)| prefix.is_none_or(|prefix| name.starts_with(prefix)))
-            .map(|(name, stream)| {
-                let last = stream.events.back().map_or(0, |e| e.at.as_millisecond());
-                (if by_time { last } else { 0 }, name, stream)
-            })
-            .collect();
-        names.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
-        if descending {
-            names.reverse();
-        }
-        for (rank, (_, stream_name, stream)) in names.into_iter().enumerate() {
-            let arn = self.ids.arn(
-                "logs",
-                &format!("log-group:{name}:log-stream:{stream_name}"),
-            );
-            streams.insert(format!("{rank:08}"), stream_view(stream_name, arn, stream));
-        }
-        let (page, next) = STREAM_PAGING.cut(&input, streams)?;
-        Ok(with_token(json!({ "logStreams": page }), next))
     }
 
     pub(super) fn get_log_events(&self, input: &Value) -> Result<Reply, ApiError> {
@@ -140,42 +55,37 @@ impl Cloud {
         let position = match input.text("nextToken")? {
             Some(token) => Position::parse(token)
                 .ok_or_else(|| invalid("The specified nextToken is invalid."))?,
-            None if from_head => Position::Forward(0),
-            None => Position::Backward(u64::MAX),
+            None if from_head => Position::Forward((0, 0)),
+            None => Position::Backward((u64::MAX, u64::MAX)),
         };
         let in_time = |event: &&LogEvent| (start..end).contains(&event.at.as_millisecond());
-        let page: Vec<&LogEvent> = match position {
-            Position::Forward(from) => fill(
-                stream
-                    .events
-                    .iter()
-                    .filter(|event| event.sequence >= from)
-                    .filter(in_time),
-                limit,
+        let events = || stream.events.iter().filter(in_time);
+        let newest = stream
+            .events
+            .back()
+            .map_or((0, 0), |event| after(event.place()));
+        let (page, here) = match position {
+            Position::Rest(place) => (Vec::new(), place),
+            Position::Forward(from) => (
+                fill(events().filter(|event| event.place() >= from), limit),
+                from,
             ),
             Position::Backward(before) => {
-                let mut page = fill(
-                    stream
-                        .events
-                        .iter()
-                        .rev()
-                        .filter(|event| event.sequence < before)
-                        .filter(in_time),
-                    limit,
-                );
+                let older = events().rev().filter(|event| event.place() < before);
+                let mut page = fill(older, limit);
                 page.reverse();
-                page
+                (page, before.min(newest))
             }
         };
         // At an end of the stream the token that was sent comes back; that is how readers know.
-        let newest = stream.events.back().map_or(0, |event| event.sequence + 1);
-        let here = match position {
-            Position::Forward(from) => from,
-            Position::Backward(u64::MAX) => newest,
-            Position::Backward(before) => before,
+        let end = page.last().map_or(here, |event| after(event.place()));
+        let more = events().any(|event| event.place() >= end);
+        let forward = if more && rests(&page) {
+            Position::Rest(end)
+        } else {
+            Position::Forward(end)
         };
-        let forward = page.last().map_or(here, |event| event.sequence + 1);
-        let backward = page.first().map_or(here, |event| event.sequence);
+        let backward = page.first().map_or(here, |event| event.place());
         let events: Vec<Value> = page
             .iter()
             .map(|event| {
@@ -188,7 +98,7 @@ impl Cloud {
             .collect();
         Ok(json!({
             "events": events,
-            "nextForwardToken": Position::Forward(forward).token(),
+            "nextForwardToken": forward.token(),
             "nextBackwardToken": Position::Backward(backward).token(),
         }))
     }
@@ -224,24 +134,26 @@ impl Cloud {
         let start = input.int("startTime")?.unwrap_or(i64::MIN);
         let end = input.int("endTime")?.unwrap_or(i64::MAX);
         let terms = terms(input.text("filterPattern")?.unwrap_or_default())?;
-        let after = match input.text("nextToken")? {
-            Some(token) => Some(
-                parse_place(token).ok_or_else(|| invalid("The specified nextToken is invalid."))?,
-            ),
-            None => None,
-        };
+        let token = input.text("nextToken")?.map(|token| {
+            Position::parse_hex(token).ok_or_else(|| invalid("The specified nextToken is invalid."))
+        });
+        let position = token.transpose()?.unwrap_or(Position::Forward((0, 0)));
         let limit = page_limit(&input)?;
-        let mut found: BTreeMap<(i64, u64), (&str, &LogEvent)> = BTreeMap::new();
+        if let Position::Rest(place) = position {
+            let next = Position::Forward(place).hex();
+            let reply = json!({ "events": [], "searchedLogStreams": [] });
+            return Ok(with_token(reply, Some(next)));
+        }
+        let mut found: BTreeMap<Place, (&str, &LogEvent)> = BTreeMap::new();
         for (name, stream) in &group.streams {
             let wanted = (names.is_empty() || names.contains(&name.as_str()))
                 && prefix.is_none_or(|prefix| name.starts_with(prefix));
             for event in stream.events.iter().filter(|_| wanted) {
-                let place = (event.at.as_millisecond(), event.sequence);
-                if (start..=end).contains(&place.0)
-                    && after.is_none_or(|after| place > after)
+                if (start..=end).contains(&event.at.as_millisecond())
+                    && event.place() >= position.place()
                     && terms.iter().all(|term| event.message.contains(term))
                 {
-                    found.insert(place, (name, event));
+                    found.insert(event.place(), (name, event));
                 }
             }
         }
@@ -249,7 +161,12 @@ impl Cloud {
         let next = (page.len() < found.len())
             .then(|| page.last())
             .flatten()
-            .map(|event| hex::encode(format!("{}:{}", event.at.as_millisecond(), event.sequence)));
+            .map(|event| after(event.place()))
+            .map(|place| match rests(&page) {
+                true => Position::Rest(place),
+                false => Position::Forward(place),
+            })
+            .map(Position::hex);
         let events: Vec<Value> = found
             .values()
             .take(page.len())
@@ -269,8 +186,14 @@ impl Cloud {
 }
 
 fn page_limit(input: &Input<'_>) -> Result<usize, ApiError> {
-    let limit = input.int_in("limit", 1, PAGE_EVENTS)?;
+    let limit = check_limit(input, PAGE_EVENTS)?;
     Ok(usize::try_from(limit.unwrap_or(PAGE_EVENTS)).unwrap_or(1))
+}
+
+/// Some pages are followed by an empty one, as CloudWatch's are; which, depends on nothing but the page.
+fn rests(page: &[&LogEvent]) -> bool {
+    page.last()
+        .is_some_and(|event| event.sequence.is_multiple_of(3))
 }
 
 /// Takes events until a page is full, at least one.
@@ -284,12 +207,6 @@ fn fill<'a>(events: impl Iterator<Item = &'a LogEvent>, limit: usize) -> Vec<&'a
             first || bytes <= PAGE_BYTES
         })
         .collect()
-}
-
-fn parse_place(token: &str) -> Option<(i64, u64)> {
-    let text = String::from_utf8(hex::decode(token).ok()?).ok()?;
-    let (at, sequence) = text.split_once(':')?;
-    Some((at.parse().ok()?, sequence.parse().ok()?))
 }
 
 /// Terms that must all occur: words or quoted phrases. The rest of AWS's pattern language is refused.
@@ -317,26 +234,4 @@ fn terms(pattern: &str) -> Result<Vec<String>, ApiError> {
         rest = after.trim_start();
     }
     Ok(terms)
-}
-
-fn stream_view(name: &str, arn: String, stream: &Stream) -> Value {
-    let mut view = json!({
-        "logStreamName": name,
-        "creationTime": stream.created.as_millisecond(),
-        "arn": arn,
-        "storedBytes": 0,
-    });
-    let times = [
-        ("firstEventTimestamp", stream.events.front().map(|e| e.at)),
-        ("lastEventTimestamp", stream.events.back().map(|e| e.at)),
-        ("lastIngestionTime", stream.ingested),
-    ];
-    if let Some(map) = view.as_object_mut() {
-        for (key, at) in times {
-            if let Some(at) = at {
-                map.insert(key.to_owned(), Value::from(at.as_millisecond()));
-            }
-        }
-    }
-    view
 }

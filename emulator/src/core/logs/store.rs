@@ -6,24 +6,25 @@ use jiff::Timestamp;
 
 use crate::core::LogTarget;
 
-/// The longest message; AWS's limit is 1 MB.
-const LINE_BYTES: usize = 256 * 1024;
+/// The longest message, with its overhead. Source:
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
+const LINE_BYTES: usize = 1024 * 1024 - OVERHEAD;
 const STREAM_LINES: usize = 20_000;
 const STREAM_BYTES: usize = 2 * 1024 * 1024;
 const ALL_BYTES: usize = 64 * 1024 * 1024;
 const STREAMS: usize = 2_000;
 /// What an event costs beside its text.
-const OVERHEAD: usize = 26;
+pub(super) const OVERHEAD: usize = 26;
 
 /// All log groups by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Logs {
     pub(super) groups: BTreeMap<String, Group>,
     bytes: usize,
     sequence: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Group {
     pub(super) created: Timestamp,
     pub(super) retention_days: Option<i64>,
@@ -31,21 +32,32 @@ pub(super) struct Group {
     pub(super) streams: BTreeMap<String, Stream>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Stream {
     pub(super) created: Timestamp,
     pub(super) ingested: Option<Timestamp>,
+    /// In the order of their places.
     pub(super) events: VecDeque<LogEvent>,
     pub(super) bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct LogEvent {
-    /// Rises over all streams; a position in paging.
+    /// Rises over all streams.
     pub(super) sequence: u64,
     pub(super) at: Timestamp,
     pub(super) ingested: Timestamp,
     pub(super) message: String,
+}
+
+/// Where an event stands among others: by its time in milliseconds, then by its arrival.
+pub(super) type Place = (u64, u64);
+
+impl LogEvent {
+    pub(super) fn place(&self) -> Place {
+        let millis = u64::try_from(self.at.as_millisecond()).unwrap_or(0);
+        (millis, self.sequence)
+    }
 }
 
 impl Group {
@@ -68,6 +80,21 @@ impl Logs {
         self.groups.contains_key(name)
     }
 
+    /// Removes a group with all it holds. `false` when there is none.
+    pub(super) fn delete_group(&mut self, name: &str) -> bool {
+        let group = self.groups.remove(name);
+        self.bytes -= group.as_ref().map_or(0, Group::bytes);
+        group.is_some()
+    }
+
+    /// Removes a stream with all it holds. `false` when there is none.
+    pub(super) fn delete_stream(&mut self, group: &str, stream: &str) -> bool {
+        let group = self.groups.get_mut(group);
+        let stream = group.and_then(|group| group.streams.remove(stream));
+        self.bytes -= stream.as_ref().map_or(0, |stream| stream.bytes);
+        stream.is_some()
+    }
+
     /// What `awslogs-create-group` does.
     pub(crate) fn ensure_group(&mut self, name: &str, now: Timestamp) {
         self.groups
@@ -77,7 +104,7 @@ impl Logs {
 
     /// Makes a container's stream. The oldest streams give way to it.
     pub(crate) fn open_stream(&mut self, log: &LogTarget, now: Timestamp) {
-        let Some(group) = self.groups.get_mut(&log.group) else {
+        let Some(group) = self.groups.get(&log.group) else {
             return;
         };
         if group.streams.contains_key(&log.stream) {
@@ -89,8 +116,8 @@ impl Logs {
                 .iter()
                 .min_by_key(|(_, stream)| stream.ingested.unwrap_or(stream.created))
                 .map(|(name, _)| name.clone());
-            if let Some(stream) = oldest.and_then(|name| group.streams.remove(&name)) {
-                self.bytes -= stream.bytes;
+            if let Some(stream) = oldest {
+                self.delete_stream(&log.group, &stream);
             }
         }
         let stream = Stream {
@@ -99,7 +126,9 @@ impl Logs {
             events: VecDeque::new(),
             bytes: 0,
         };
-        group.streams.insert(log.stream.clone(), stream);
+        if let Some(group) = self.groups.get_mut(&log.group) {
+            group.streams.insert(log.stream.clone(), stream);
+        }
     }
 
     /// Appends lines. Output for a group that does not exist is dropped, as CloudWatch's agent would.
@@ -122,8 +151,7 @@ impl Logs {
         for (at, mut message) in lines {
             message.truncate(message.floor_char_boundary(LINE_BYTES));
             self.sequence += 1;
-            stream.bytes += message.len() + OVERHEAD;
-            stream.events.push_back(LogEvent {
+            stream.insert(LogEvent {
                 sequence: self.sequence,
                 at,
                 ingested: now,
@@ -156,6 +184,18 @@ impl Logs {
 }
 
 impl Stream {
+    fn insert(&mut self, event: LogEvent) {
+        self.bytes += event.message.len() + OVERHEAD;
+        let place = event.place();
+        let at = match self.events.back() {
+            Some(last) if last.place() > place => {
+                self.events.partition_point(|other| other.place() < place)
+            }
+            Some(_) | None => self.events.len(),
+        };
+        self.events.insert(at, event);
+    }
+
     fn drop_oldest(&mut self) {
         if let Some(event) = self.events.pop_front() {
             self.bytes -= event.message.len() + OVERHEAD;

@@ -1,0 +1,327 @@
+//! What these tests know of ECS by themselves, from its API reference, and so can hold against the table of rules:
+//! which changes are not found, and why; which lists have no order; which have keys; what is filled in.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>,
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::changes::another;
+
+/// What is left alone when the manifest does not mention it, and why.
+const CONDITIONAL: &[(&str, &str)] = &[
+    (
+        "service.availabilityZoneRebalancing",
+        "its default differs between creating and updating",
+    ),
+    (
+        "service.capacityProviderStrategy",
+        "its default is the cluster's",
+    ),
+    ("service.launchType", "its default is the cluster's"),
+    ("service.platformVersion", "its default is the day's"),
+    (
+        "logConfiguration.options.max-buffer-size",
+        "its default has changed",
+    ),
+    (
+        "logConfiguration.options.mode",
+        "its default has changed, and is the account's",
+    ),
+];
+
+/// What only AWS writes, or says which one is meant.
+const READ_ONLY: &[(&str, &[&str])] = &[
+    (
+        "service",
+        &[
+            "clientToken",
+            "cluster",
+            "clusterArn",
+            "createdAt",
+            "createdBy",
+            "currentServiceDeployment",
+            "currentServiceRevisions",
+            "events",
+            "pendingCount",
+            "platformFamily",
+            "resourceManagementType",
+            "role",
+            "roleArn",
+            "runningCount",
+            "serviceArn",
+            "serviceName",
+            "status",
+            "taskDefinition",
+            "taskSets",
+        ],
+    ),
+    (
+        "taskDefinition",
+        &[
+            "compatibilities",
+            "registeredAt",
+            "registeredBy",
+            "requiresAttributes",
+            "revision",
+            "status",
+            "taskDefinitionArn",
+        ],
+    ),
+];
+
+/// What ECS shows on the primary deployment and not on the service (API_Deployment against API_Service).
+pub const ON_PRIMARY: [&str; 3] = [
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+];
+
+/// Lists whose entries are told apart by these members; of some, another member is the whole content.
+const KEYED: &[(&str, &[&str], Option<&str>)] = &[
+    ("containerDefinitions", &["name"], None),
+    ("environment", &["name"], Some("value")),
+    (
+        "portMappings",
+        &["containerPort", "containerPortRange", "protocol"],
+        None,
+    ),
+    ("properties", &["name"], Some("value")),
+    ("secrets", &["name"], Some("valueFrom")),
+    (
+        "containerDefinitions.*.logConfiguration.secretOptions",
+        &["name"],
+        Some("valueFrom"),
+    ),
+    ("systemControls", &["namespace"], Some("value")),
+    ("ulimits", &["name"], None),
+    ("volumeConfigurations", &["name"], None),
+    ("volumes", &["name"], None),
+];
+
+/// Lists without keys whose order means nothing: sets, and what ECS returns in any order.
+const UNORDERED: &[&str] = &[
+    "add",
+    "alarmNames",
+    "capacityProviderStrategy",
+    "dockerSecurityOptions",
+    "drop",
+    "extraHosts",
+    "ignoredExitCodes",
+    "lifecycleStages",
+    "links",
+    "loadBalancers",
+    "permissions",
+    "placementConstraints",
+    "requiresCompatibilities",
+    "resourceRequirements",
+    "securityGroups",
+    "serviceConnectConfiguration.logConfiguration.secretOptions",
+    "serviceRegistries",
+    "services",
+    "subnets",
+    "tags",
+    "volumesFrom",
+    "vpcLatticeConfigurations",
+];
+
+/// What AWS takes for a member that is not given, by the end of its path.
+static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
+    let text = r#"{
+        "accessLogConfiguration.includeQueryParameters": "DISABLED",
+        "alarms.enable": false,
+        "alarms.rollback": false,
+        "authorizationConfig.iam": "DISABLED",
+        "awsvpcConfiguration.assignPublicIp": "DISABLED",
+        "capacityProviderStrategy.*.base": 0,
+        "capacityProviderStrategy.*.weight": 0,
+        "containerDefinitions.*.cpu": 0,
+        "containerDefinitions.*.disableNetworking": false,
+        "containerDefinitions.*.essential": true,
+        "containerDefinitions.*.interactive": false,
+        "containerDefinitions.*.privileged": false,
+        "containerDefinitions.*.pseudoTerminal": false,
+        "containerDefinitions.*.readonlyRootFilesystem": false,
+        "containerDefinitions.*.versionConsistency": "enabled",
+        "deploymentCircuitBreaker.enable": false,
+        "deploymentCircuitBreaker.resetOnHealthyTask": true,
+        "deploymentCircuitBreaker.rollback": false,
+        "deploymentConfiguration.bakeTimeInMinutes": 0,
+        "deploymentConfiguration.maximumPercent": 200,
+        "deploymentConfiguration.minimumHealthyPercent": 100,
+        "deploymentConfiguration.strategy": "ROLLING",
+        "deploymentController.type": "ECS",
+        "earlySuccessCriteria.enable": false,
+        "efsVolumeConfiguration.rootDirectory": "/",
+        "efsVolumeConfiguration.transitEncryption": "DISABLED",
+        "healthCheck.interval": 30,
+        "healthCheck.retries": 3,
+        "healthCheck.startPeriod": 0,
+        "healthCheck.timeout": 5,
+        "lifecycleHooks.*.targetType": "AWS_LAMBDA",
+        "linuxParameters.initProcessEnabled": false,
+        "managedEBSVolume.filesystemType": "xfs",
+        "portMappings.*.hostPort": 0,
+        "portMappings.*.protocol": "tcp",
+        "readOnly": false,
+        "restartPolicy.restartAttemptPeriod": 300,
+        "runtimePlatform.cpuArchitecture": "X86_64",
+        "runtimePlatform.operatingSystemFamily": "LINUX",
+        "s3filesVolumeConfiguration.rootDirectory": "/",
+        "service.enableECSManagedTags": false,
+        "service.enableExecuteCommand": false,
+        "service.healthCheckGracePeriodSeconds": 0,
+        "service.propagateTags": "NONE",
+        "service.schedulingStrategy": "REPLICA",
+        "serviceConnectConfiguration.enabled": false,
+        "taskDefinition.enableFaultInjection": false,
+        "taskDefinition.networkMode": "bridge",
+        "thresholdConfiguration.type": "BOUNDED_PERCENT",
+        "thresholdConfiguration.value": 50,
+        "timeoutConfiguration.action": "ROLLBACK",
+        "timeoutConfiguration.timeoutInMinutes": 1440,
+        "volumes.*.configuredAtLaunch": false
+    }"#;
+    serde_json::from_str(text).unwrap()
+});
+
+/// What AWS takes when the member is not given, if it is always the same.
+pub fn default_of(pattern: &str) -> Option<Value> {
+    let defaults = DEFAULTS.as_object().unwrap();
+    let found = defaults.iter().find(|(end, _)| ends_with(pattern, end));
+    found.map(|(_, default)| default.clone())
+}
+
+/// Whether giving the value and giving none are the same: defaults, and what is empty.
+pub fn says_nothing(pattern: &str, value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(entries) => entries.is_empty(),
+        Value::Object(members) => members
+            .iter()
+            .all(|(name, value)| says_nothing(&format!("{pattern}.{name}"), value)),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            default_of(pattern).as_ref() == Some(value)
+        }
+    }
+}
+
+/// The field that is left alone when the manifest does not mention it, if this is one or in one, and why.
+pub fn conditional(pattern: &str) -> Option<(&'static str, &'static str)> {
+    let is_meant =
+        |field: &str| ends_with(pattern, field) || pattern.starts_with(&format!("{field}."));
+    let mut fields = CONDITIONAL.iter().copied();
+    fields.find(|(field, _)| is_meant(field))
+}
+
+/// Why a member is not compared at all.
+pub fn read_only(pattern: &str) -> Option<&'static str> {
+    let (root, member) = pattern.split_once('.')?;
+    let (_, members) = READ_ONLY.iter().find(|(name, _)| *name == root)?;
+    members
+        .contains(&member)
+        .then_some("only AWS writes it, or it says which one is meant")
+}
+
+/// Tags are compared by their keys, the count and deployments by themselves: other tests show that.
+pub fn is_elsewhere(pattern: &str) -> bool {
+    ["service.tags", "service.deployments", "taskDefinition.tags"].contains(&pattern)
+}
+
+/// In these network modes a host port can only be the container port.
+pub fn host_port(pattern: &str, document: &Value) -> Option<&'static str> {
+    let can_only_be_one = matches!(document["networkMode"].as_str(), Some("awsvpc" | "host"));
+    (pattern.ends_with(".hostPort") && can_only_be_one)
+        .then_some("it can only be the container port")
+}
+
+/// Whether any entry of the manifest's document has the member.
+pub fn is_mentioned(manifest: &Value, pattern: &str) -> bool {
+    let mut places = vec![manifest];
+    for part in pattern.split('.').skip(1) {
+        places = places
+            .into_iter()
+            .flat_map(|place| match (part, place) {
+                ("*", Value::Array(entries)) => entries.iter().collect(),
+                (name, place) => place.get(name).into_iter().collect::<Vec<_>>(),
+            })
+            .collect();
+    }
+    !places.is_empty()
+}
+
+/// Whether the list at `pattern` has no order.
+pub fn is_unordered(pattern: &str) -> bool {
+    keyed(pattern).is_some() || UNORDERED.iter().any(|list| ends_with(pattern, list))
+}
+
+/// What the entry of the list at `pattern` is called, if entries have names.
+pub fn key_of(pattern: &str, entry: &Value) -> Option<String> {
+    let (_, by, _) = keyed(pattern)?;
+    let parts: Vec<_> = by
+        .iter()
+        .filter_map(|member| {
+            let part = entry.get(member)?;
+            let is_default = default_of(&format!("{pattern}.*.{member}")).as_ref() == Some(part);
+            (!is_default).then(|| {
+                part.as_str()
+                    .map_or_else(|| part.to_string(), str::to_owned)
+            })
+        })
+        .collect();
+    Some(parts.join("/"))
+}
+
+/// What a change of a member at `path` is told of: the list, when the member is the entry's key, and the entry, when the
+/// member is its whole content.
+pub fn told_of(pattern: &str, path: &str) -> String {
+    let around = pattern.rsplit_once(".*.");
+    let Some((keyed, member)) = around.and_then(|(list, member)| Some((keyed(list)?, member)))
+    else {
+        return path.to_owned();
+    };
+    let Some(entry) = path.strip_suffix(&format!(".{member}")) else {
+        return path.to_owned();
+    };
+    if keyed.1.contains(&member) {
+        entry[..entry.rfind('[').unwrap()].to_owned()
+    } else if keyed.2 == Some(member) {
+        entry.to_owned()
+    } else {
+        path.to_owned()
+    }
+}
+
+/// One more entry for the list at `pattern`, like this one and yet another.
+pub fn another_entry(pattern: &str, like: &Value) -> Value {
+    let by = keyed(pattern).map(|(_, by, _)| by);
+    let mut entry = like.clone();
+    let Some(members) = entry.as_object_mut() else {
+        return another(like);
+    };
+    let is_telling = |name: &str, value: &Value| match by {
+        Some(by) => by.contains(&name),
+        None => !value.is_object() && !value.is_array(),
+    };
+    let mut members = members.iter_mut();
+    let (_, value) = members
+        .find(|(name, value)| is_telling(name, value))
+        .unwrap();
+    *value = another(value);
+    entry
+}
+
+type Keyed = (&'static str, &'static [&'static str], Option<&'static str>);
+
+fn keyed(pattern: &str) -> Option<Keyed> {
+    let is_meant = |list: &str| ends_with(pattern, list);
+    KEYED.iter().copied().find(|(list, _, _)| is_meant(list))
+}
+
+fn ends_with(pattern: &str, end: &str) -> bool {
+    pattern
+        .strip_suffix(end)
+        .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}

@@ -1,0 +1,70 @@
+//! The shapes of ECS's API model, as the table in the repository has them.
+
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
+
+use super::facts;
+
+static TABLE: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../../src/manifest/ecs_fields.json")).unwrap()
+});
+
+/// What a member can be, in the table's words.
+pub type Kind = Value;
+
+/// The kind of the whole document called `root`.
+pub fn root(root: &str) -> Kind {
+    json!({"structure": TABLE["roots"][root]})
+}
+
+/// The members of a structure; `None` of anything else.
+pub fn members(kind: &Kind) -> Option<&'static Map<String, Kind>> {
+    let name = kind.get("structure")?.as_str()?;
+    TABLE["structures"][name]["members"].as_object()
+}
+
+/// Whether the model leaves open what stands there (a document type); manifests cannot give that.
+pub fn is_open(kind: &Kind) -> bool {
+    members(kind).is_some_and(Map::is_empty)
+}
+
+/// The kind of a member: of a structure by its name, of a map the one of all values.
+pub fn member(kind: &Kind, name: &str) -> Option<Kind> {
+    match members(kind) {
+        Some(members) => members.get(name).cloned(),
+        None => kind.get("map").cloned(),
+    }
+}
+
+/// The kind of a list's items.
+pub fn item(kind: &Kind) -> Option<Kind> {
+    kind.get("list").cloned()
+}
+
+/// A value that AWS would not fill in, and the rest of the path to what it says.
+pub fn sample(kind: &Kind, pattern: &str) -> (Value, String) {
+    if let Some(members) = members(kind) {
+        let mut closed = members.iter().filter(|(_, kind)| !is_open(kind));
+        let (name, kind) = closed.next().unwrap();
+        let (value, below) = sample(kind, &format!("{pattern}.{name}"));
+        return (json!({ name: value }), format!(".{name}{below}"));
+    }
+    if let Some(kind) = kind.get("map") {
+        let (value, below) = sample(kind, &format!("{pattern}.added"));
+        return (json!({"added": value}), format!(".added{below}"));
+    }
+    if let Some(kind) = kind.get("list") {
+        return (
+            json!([sample(kind, &format!("{pattern}.*")).0]),
+            String::new(),
+        );
+    }
+    let value = match kind.as_str() {
+        Some("boolean") => json!(facts::default_of(pattern) != Some(json!(true))),
+        Some("integer" | "long") => json!(7),
+        Some("double") => json!(7.5),
+        _ => json!("added"),
+    };
+    (value, String::new())
+}
