@@ -21,6 +21,8 @@ mod documents;
 mod drift;
 mod load;
 mod local;
+#[cfg(feature = "local")]
+mod log_pages;
 mod prometheus;
 #[cfg(feature = "local")]
 mod random_service;

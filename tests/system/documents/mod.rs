@@ -10,6 +10,7 @@ mod held;
 mod model;
 mod pairs;
 mod repairs;
+mod written;
 
 use std::collections::BTreeSet;
 
