@@ -33,10 +33,9 @@ impl Progress {
             return None;
         }
         let old: u32 = others.iter().map(|old| old.running).sum();
-        let healthy = targets.map(|targets| targets.healthy);
-        let reached = primary
-            .running
-            .saturating_add(healthy.unwrap_or(0).saturating_sub(old));
+        // Which target is whose is not known; the old tasks are the healthy ones.
+        let healthy = targets.map(|targets| targets.healthy.saturating_sub(old));
+        let reached = primary.running.saturating_add(healthy.unwrap_or(0));
         let has_arrived = primary.running >= primary.desired
             && healthy.is_none_or(|healthy| healthy >= primary.desired);
         let before = before.filter(|before| before.deployment == primary.id);
@@ -110,7 +109,7 @@ mod tests {
             (120, 1, 2),
             (130, 0, 2),
             (140, 1, 2),
-            (150, 1, 3),
+            (150, 2, 2),
         ];
         assert_eq!(
             deadlines(&looks),

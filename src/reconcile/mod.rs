@@ -221,8 +221,10 @@ impl Carried {
             .as_ref()
             .map(LiveService::deployments)
             .unwrap_or_default();
+        // A rollback that is over shows nothing but the old deployment, changed since.
         let lacks_it = deployments.iter().all(|deployment| {
-            deployment.id != expected.id && deployment.created_at <= expected.created_at
+            deployment.id != expected.id
+                && deployment.created_at.max(deployment.updated_at) <= expected.created_at
         });
         let is_recent = expected
             .created_at
@@ -273,6 +275,15 @@ mod tests {
             !carried.is_older_than_our_write(&view(&[("ecs-svc/1", 500)]), at(1_006)),
             "it has been seen"
         );
+    }
+
+    #[test]
+    fn a_rollback_that_is_over_is_newer_than_our_write() {
+        let Ok(Some(mut service)) = view(&[("ecs-svc/1", 500)]) else {
+            unreachable!()
+        };
+        service.0["deployments"][0]["updatedAt"] = json!(1_001);
+        assert!(!after_a_write().is_older_than_our_write(&Ok(Some(service)), at(1_002)));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod bare;
 mod commands;
 mod documents;
 mod drift;
+mod failures;
 mod load;
 mod local;
 #[cfg(feature = "local")]

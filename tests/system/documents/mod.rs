@@ -4,6 +4,7 @@
 //! other orders, with what AWS fills in, with members that nobody has asked for. In each, one thing after the other is
 //! changed, on either side.
 
+mod chance;
 mod changes;
 mod facts;
 mod held;

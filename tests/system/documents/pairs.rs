@@ -109,10 +109,14 @@ impl Pair {
         }
     }
 
-    /// Both sides, one of them changed.
+    /// Both sides, one of them changed. Where that is the service, the definition is left out, to be quick: that it does
+    /// not differ is shown by the whole pair.
     pub fn with(&self, side: Side, change: &Change) -> (Desired, Observed) {
         let (mut desired, mut observed) = (self.desired.clone(), self.observed());
         let document = change.document.clone();
+        if change.root == "service" {
+            observed.definition = None;
+        }
         match (side, change.root) {
             (Side::Manifest, "service") => desired.service = document,
             (Side::Manifest, _) => desired.definition = Some(document),
