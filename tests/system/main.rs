@@ -22,6 +22,8 @@ mod drift;
 mod failures;
 mod load;
 mod local;
+#[cfg(feature = "local")]
+mod log_pages;
 mod prometheus;
 #[cfg(feature = "local")]
 mod random_service;

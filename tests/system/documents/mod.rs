@@ -11,6 +11,7 @@ mod held;
 mod model;
 mod pairs;
 mod repairs;
+mod written;
 
 use std::collections::BTreeSet;
 

@@ -1,15 +1,14 @@
 //! `evenkeel logs`: what the tasks of a service have written, in one stream.
 
-use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
-    io,
-    time::Duration,
-};
+mod told;
+
+use std::{collections::BTreeMap, io, time::Duration};
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use self::told::Told;
 use crate::{
     aws::{Aws, AwsError, Class, LogLine, LogStream},
     cli::{
@@ -31,9 +30,6 @@ const NEW_TASKS: Duration = Duration::from_secs(10);
 const LATE: SignedDuration = SignedDuration::from_secs(30);
 /// The most lines that are read at once; they are sorted in memory.
 const MOST_LINES: usize = 200_000;
-/// Lines remembered as told. What is forgotten is older than what is read again, but for a flood.
-const REMEMBERED: usize = 100_000;
-
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
 #[command(
@@ -146,45 +142,6 @@ struct Reader<'a> {
     /// The newest line's time, or when the reading began.
     newest: Timestamp,
     told: Told,
-}
-
-/// Lines that have been told, so that what is read again is not told again.
-#[derive(Debug, Default)]
-struct Told {
-    ids: HashSet<String>,
-    order: VecDeque<String>,
-    /// Lines that were read by stream, which have no ids.
-    without_id: HashSet<(Timestamp, String, String, String)>,
-}
-
-impl Told {
-    /// Whether it is new.
-    fn note(&mut self, line: &LogLine) -> bool {
-        let content = || {
-            let LogLine {
-                time,
-                task,
-                container,
-                message,
-                ..
-            } = line.clone();
-            (time, task, container, message)
-        };
-        if line.id.is_empty() {
-            self.without_id.insert(content());
-            return true;
-        }
-        if !self.ids.insert(line.id.clone()) {
-            return false;
-        }
-        self.order.push_back(line.id.clone());
-        while self.order.len() > REMEMBERED {
-            if let Some(oldest) = self.order.pop_front() {
-                self.ids.remove(&oldest);
-            }
-        }
-        !self.without_id.remove(&content())
-    }
 }
 
 impl Reader<'_> {
@@ -334,32 +291,6 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_read_again_is_told_once_and_memory_is_bounded() {
-        let line = |id: &str| LogLine {
-            time: Timestamp::UNIX_EPOCH,
-            task: "4c1d".to_owned(),
-            container: "api".to_owned(),
-            message: format!("line {id}"),
-            id: id.to_owned(),
-        };
-        let mut told = Told::default();
-        assert!(told.note(&line("1")));
-        assert!(!told.note(&line("1")));
-        for id in 2..=REMEMBERED + 5 {
-            assert!(told.note(&line(&id.to_string())));
-        }
-        assert_eq!(told.ids.len(), REMEMBERED);
-        assert!(told.note(&line("1")), "forgotten");
-
-        let by_stream = LogLine {
-            id: String::new(),
-            ..line("9x")
-        };
-        assert!(told.note(&by_stream));
-        assert!(!told.note(&line("9x")), "read again by search");
-    }
 
     #[test]
     fn durations_are_as_in_manifests() {
