@@ -7,7 +7,7 @@ use crate::{
     diff::Difference,
     event::{Event, Kind},
     manifest::Manifest,
-    observed::{Deployment, RolloutState},
+    observed::{Deployment, LiveService, RolloutState},
     plan::{self, Blocked, Cause, Plan},
     reconcile::{Carried, Following, Next, Passed, Stopped},
     status::{self, Phase, ServiceStatus},
@@ -69,6 +69,21 @@ pub(super) fn tell(
     }
     let next = match done {
         Ok(moved_to) => {
+            // It may fail before the next look, and must be known then.
+            if let Some(deployment) = moved_to.as_ref().filter(|_| plan.starts_deployment()) {
+                let manifest = &seen.desired.manifest;
+                let live = seen
+                    .observed
+                    .service
+                    .as_ref()
+                    .map(LiveService::desired_count);
+                let tasks = manifest
+                    .desired_count
+                    .or(live)
+                    .unwrap_or(manifest.initial_count);
+                let begun = begin(deployment, live.is_none(), tasks, &status, now, &mut events);
+                carried.following = Some(begun);
+            }
             carried.expected = moved_to.or(carried.expected.take());
             let is_settled = plan.steps.is_empty()
                 && status.rollout.is_none()
@@ -175,19 +190,34 @@ fn follow(
     }
     let is_new = primary.rollout == RolloutState::InProgress && !service.is_rolling_back();
     if is_new && following.is_none() {
-        let since = primary.created_at.unwrap_or(now);
-        *following = Some(Following {
-            id: primary.id.clone(),
-            since,
-            is_overdue: false,
-        });
-        let what = if deployments.len() > 1 {
-            "replaced"
-        } else {
-            "started"
-        };
-        let message = format!("{}: {} tasks are to be {what}", primary.id, primary.desired);
-        events.push(event(status, now, Kind::RolloutStarted, message));
+        let is_first = deployments.len() == 1;
+        *following = Some(begin(
+            primary,
+            is_first,
+            primary.desired,
+            status,
+            now,
+            events,
+        ));
+    }
+}
+
+/// A deployment has begun: by another hand, or by the call that was just made.
+fn begin(
+    deployment: &Deployment,
+    is_first: bool,
+    tasks: u32,
+    status: &ServiceStatus,
+    now: Timestamp,
+    events: &mut Vec<Event>,
+) -> Following {
+    let what = if is_first { "started" } else { "replaced" };
+    let message = format!("{}: {tasks} tasks are to be {what}", deployment.id);
+    events.push(event(status, now, Kind::RolloutStarted, message));
+    Following {
+        id: deployment.id.clone(),
+        since: deployment.created_at.unwrap_or(now),
+        is_overdue: false,
     }
 }
 
