@@ -120,7 +120,8 @@ impl Unreliable {
         }
     }
 
-    /// Does what was decided about a call, once its delay is over.
+    /// Does what was decided about a call, once its delay is over. With [`End::Handled`], and without
+    /// [`Unreliable::arrive`] before, no fault touches the call: for a simulation's own furniture and looks.
     pub fn carry_out(&mut self, call: &Call, end: &End, now: Timestamp) -> (Answer, Vec<Effect>) {
         match end {
             End::Handled => self.handle(call, now, Answer::Reply),

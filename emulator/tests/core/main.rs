@@ -18,6 +18,7 @@ mod log_streams;
 mod logs;
 mod network;
 mod nonsense;
+mod purity;
 mod registry;
 mod rollouts;
 mod run_task;
