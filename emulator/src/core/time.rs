@@ -26,6 +26,9 @@ pub(crate) const SHORTEST_DEPLOYMENT: Duration = Duration::from_secs(20);
 pub(crate) const UNCHECKED: Duration = Duration::from_secs(40);
 /// A service deployment from PENDING to IN_PROGRESS, and from STOP_REQUESTED to STOPPED.
 pub(crate) const SERVICE_DEPLOYMENT: Duration = Duration::from_secs(3);
+/// What a service says again only after this long, unless something has changed. Source:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages.html>
+pub(crate) const REPEAT: Duration = Duration::from_secs(6 * 3600);
 /// Registering a target to its first health check.
 pub(crate) const REGISTER: Duration = Duration::from_millis(500);
 /// A load balancer from provisioning to active.

@@ -38,13 +38,61 @@ fn create_service_is_idempotent_by_token_only() {
 }
 
 #[test]
+fn a_token_is_of_one_name_and_a_name_is_free_once_it_is_gone() {
+    let mut world = World::furnished();
+    let mut input = world.service_input("good", 1);
+    input["clientToken"] = json!("token-1");
+    let first = world.ecs("CreateService", input.clone());
+    let mut other = input.clone();
+    other["serviceName"] = json!("other");
+    let second = world.ecs("CreateService", other);
+    assert_ne!(
+        first["service"]["serviceArn"],
+        second["service"]["serviceArn"]
+    );
+    world.until(Duration::from_secs(300), "completion", World::completed);
+
+    let name = json!({ "cluster": "main", "service": "api" });
+    let scaled = world.ecs_error("DeleteService", name.clone());
+    assert_eq!(
+        scaled.1,
+        "The service cannot be stopped while it is scaled above 0."
+    );
+    let mut force = name.clone();
+    force["force"] = json!(true);
+    let deleted = world.ecs("DeleteService", force.clone());
+    assert_eq!(deleted["service"]["status"], "DRAINING");
+    world.ecs("DeleteService", force);
+    let draining = world.ecs_error("CreateService", input.clone());
+    assert_eq!(
+        draining.1,
+        "Unable to Start a service that is still Draining."
+    );
+    let inactive = world.ecs_error("UpdateService", name);
+    assert_eq!(inactive.0, "ServiceNotActiveException");
+    let listed = world.ecs("ListServices", json!({ "cluster": "main" }));
+    assert_eq!(
+        listed["serviceArns"],
+        json!([second["service"]["serviceArn"]])
+    );
+    world.until(Duration::from_secs(600), "the end", |world| {
+        world.service()["status"] == "INACTIVE"
+    });
+    let again = world.ecs("CreateService", input);
+    assert_eq!(again["service"]["status"], "ACTIVE");
+}
+
+#[test]
 fn create_service_is_checked() {
     let mut world = World::furnished();
     let good = world.service_input("good", 1);
     let spare = world.group("spare");
     let mut refuse = |pointer: &str, value: Value, message: &str| {
         let mut input = good.clone();
-        *input.pointer_mut(pointer).unwrap() = value;
+        match input.pointer_mut(pointer) {
+            Some(member) => *member = value,
+            None => input[pointer.trim_start_matches('/')] = value,
+        }
         let (_, text) = world.ecs_error("CreateService", input);
         assert!(text.contains(message), "{text}");
     };
@@ -61,6 +109,17 @@ fn create_service_is_checked() {
         "Network Configuration must be provided",
     );
     refuse("/launchType", json!("EC2"), "launchType must be FARGATE");
+    refuse(
+        "/schedulingStrategy",
+        json!("ONCE"),
+        "Scheduling strategy should be one of [REPLICA,DAEMON]",
+    );
+    refuse(
+        "/capacityProviderStrategy",
+        json!([{ "capacityProvider": "FARGATE" }]),
+        "Specifying both a launch type and capacity provider strategy",
+    );
+    refuse("/clientToken", json!("two words"), "clientToken");
     refuse(
         "/deploymentConfiguration",
         json!({ "maximumPercent": 99 }),

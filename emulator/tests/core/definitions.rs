@@ -115,6 +115,110 @@ fn definitions_are_checked() {
 }
 
 #[test]
+fn fargate_has_these_sizes_and_no_others() {
+    let mut world = World::furnished();
+    let sizes: [(u32, &[u32], &[u32]); 8] = [
+        (256, &[512, 1024, 2048], &[256, 1536, 4096]),
+        (512, &[1024, 4096], &[512, 1536, 5120]),
+        (1024, &[2048, 8192], &[1024, 9216]),
+        (2048, &[4096, 16384], &[3072, 17408]),
+        (4096, &[8192, 30720], &[7168, 31744]),
+        (8192, &[16384, 61440], &[17408, 65536]),
+        (16384, &[32768, 122_880], &[36864, 131_072]),
+        (32768, &[61440, 122_880, 249_856], &[65536, 131_072]),
+    ];
+    for (cpu, good, bad) in sizes {
+        let mut input = definition("good");
+        input["cpu"] = json!(cpu.to_string());
+        for memory in good {
+            input["memory"] = json!(memory.to_string());
+            world.ecs("RegisterTaskDefinition", input.clone());
+        }
+        for memory in bad {
+            input["memory"] = json!(memory.to_string());
+            let refused = world.ecs_error("RegisterTaskDefinition", input.clone());
+            assert_eq!(
+                refused.1, "No Fargate configuration exists for given values.",
+                "{cpu} {memory}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_fargate_cannot_do_is_refused() {
+    let mut world = World::furnished();
+    for (key, value) in [
+        ("linuxParameters", json!({ "sharedMemorySize": 64 })),
+        (
+            "linuxParameters",
+            json!({ "capabilities": { "add": ["NET_ADMIN"] } }),
+        ),
+        ("startTimeout", json!(1)),
+        ("stopTimeout", json!(0)),
+        ("privileged", json!(true)),
+        ("memory", json!(3)),
+        (
+            "ulimits",
+            json!([{ "name": "nofile", "softLimit": 2, "hardLimit": 1 }]),
+        ),
+        ("dockerLabels", json!({ "a": 1 })),
+        ("disableNetworking", json!(true)),
+        ("dnsSearchDomains", json!(["a"])),
+    ] {
+        let mut input = definition("good");
+        input["containerDefinitions"][0][key] = value;
+        let refused = world.ecs_error("RegisterTaskDefinition", input);
+        assert_eq!(refused.0, "ClientException", "{key}: {}", refused.1);
+    }
+    let mut input = definition("good");
+    input["containerDefinitions"][0]["linuxParameters"] =
+        json!({ "initProcessEnabled": true, "capabilities": { "add": ["SYS_PTRACE"] } });
+    world.ecs("RegisterTaskDefinition", input);
+}
+
+#[test]
+fn lists_without_an_order_come_back_in_none() {
+    let mut world = World::furnished();
+    let mut input = definition("good");
+    let names: Vec<String> = (0..8).map(|n| format!("N{n}")).collect();
+    input["containerDefinitions"][0]["environment"] = names
+        .iter()
+        .map(|name| json!({ "name": name, "value": "1" }))
+        .collect();
+    input["containerDefinitions"][0]["stopTimeout"] = json!(5);
+    let container = input["containerDefinitions"][0].clone();
+    let others = (0..4).map(|n| {
+        let mut other = container.clone();
+        other["name"] = json!(format!("side{n}"));
+        other["portMappings"] = json!([]);
+        other
+    });
+    input["containerDefinitions"]
+        .as_array_mut()
+        .unwrap()
+        .extend(others);
+    let named = |list: &Value| -> Vec<String> {
+        let items = list.as_array().unwrap().iter();
+        items
+            .map(|item| item["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let document = world.ecs("RegisterTaskDefinition", input.clone())["taskDefinition"].clone();
+    let containers = named(&document["containerDefinitions"]);
+    assert_ne!(containers, named(&input["containerDefinitions"]));
+    let environment = named(&document["containerDefinitions"][0]["environment"]);
+    assert_ne!(environment, names);
+    let attributes = named(&document["requiresAttributes"]);
+    for name in [
+        "ecs.capability.container-ordering",
+        "com.amazonaws.ecs.capability.ecr-auth",
+    ] {
+        assert!(attributes.contains(&name.to_owned()), "{attributes:?}");
+    }
+}
+
+#[test]
 fn lists_are_paged() {
     let mut world = World::furnished();
     for _ in 0..25 {
@@ -151,6 +255,16 @@ fn lists_are_paged() {
         json!({ "cluster": "main", "maxResults": 101 }),
     );
     assert_eq!(bad.1, "Max results can not be greater than 100");
+    for operation in [
+        "ListClusters",
+        "ListTaskDefinitions",
+        "ListTaskDefinitionFamilies",
+    ] {
+        for limit in [0, 101] {
+            let bad = world.ecs_error(operation, json!({ "maxResults": limit }));
+            assert_eq!(bad.0, "InvalidParameterException", "{operation}");
+        }
+    }
     let bad = world.ecs_error(
         "ListServices",
         json!({ "cluster": "main", "nextToken": "nonsense" }),

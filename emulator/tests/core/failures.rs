@@ -293,6 +293,26 @@ fn a_tag_is_resolved_once_per_deployment() {
 }
 
 #[test]
+fn a_container_without_version_consistency_follows_its_tag() {
+    let mut world = World::furnished();
+    let mut document = definition("good");
+    document["containerDefinitions"][0]["versionConsistency"] = json!("disabled");
+    let mut input = world.service_input("good", 1);
+    world.ecs("RegisterTaskDefinition", document);
+    input["taskDefinition"] = json!("api");
+    world.ecs("CreateService", input);
+    world.until(SOON, "completion", World::completed);
+    let moved = world.push("good", "better");
+    world.update(json!({ "desiredCount": 2 }));
+    world.until(SOON, "two", |world| world.service()["runningCount"] == 2);
+    let tasks = world.tasks("RUNNING");
+    let digests = tasks
+        .iter()
+        .map(|task| &task["containers"][0]["imageDigest"]);
+    assert_eq!(digests.filter(|digest| **digest == json!(moved)).count(), 1);
+}
+
+#[test]
 fn stopped_tasks_are_described_for_an_hour() {
     let mut world = World::furnished();
     world.deploy("good", 2);

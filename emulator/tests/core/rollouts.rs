@@ -78,6 +78,28 @@ fn the_running_deployment_is_named_late_and_no_longer_than_it_runs() {
 }
 
 #[test]
+fn no_deployment_completes_within_twenty_seconds_not_even_one_of_no_tasks() {
+    let mut world = World::furnished();
+    let input = world.service_input("good", 0);
+    world.ecs("CreateService", input);
+    world.pass(Duration::from_secs(19));
+    assert!(!world.completed());
+    world.until(SOON, "completion", World::completed);
+}
+
+#[test]
+fn a_steady_service_says_so_again_every_six_hours_and_keeps_a_hundred_events() {
+    let mut world = World::furnished();
+    world.deploy("good", 1);
+    world.pass(Duration::from_secs(6 * 3600 + 60));
+    let messages = world.messages();
+    let steady = "(service api) has reached a steady state.";
+    assert_eq!(&messages[messages.len() - 2..], [steady, steady]);
+    world.pass(Duration::from_secs(110 * 6 * 3600));
+    assert_eq!(world.messages().len(), 100);
+}
+
+#[test]
 fn a_rolling_update_never_has_fewer_than_two_healthy_tasks() {
     let mut world = World::furnished();
     let old = world.deploy("good", 2)["deployments"][0]["id"].clone();

@@ -5,8 +5,9 @@
 use jiff::Timestamp;
 
 use super::{
+    deployment::{DeploymentStatus, Rollout},
     rollback::Cause,
-    service::{Breaker, DeploymentStatus, Rollout, Service, Threshold},
+    service::{Breaker, Service, Threshold},
 };
 use crate::core::{ids::Ids, time::Pace};
 

@@ -50,7 +50,7 @@ impl Cloud {
         if ids.is_empty() {
             return;
         }
-        service.steady = false;
+        service.steady = None;
         let why = if replacing > 0 {
             format!(" Amazon ECS replaced {replacing} tasks due to an unhealthy status.")
         } else {
@@ -76,7 +76,7 @@ impl Cloud {
                 group.unwrap_or_default()
             );
             service.count_failure(deployment.as_deref().unwrap_or_default());
-            service.steady = false;
+            service.steady = None;
             let message = format!(") has stopped 1 running tasks: {}.", tasks_text(&[id]));
             service.say(&mut self.ids, now, &message);
             self.say_draining(service, std::slice::from_ref(arn), now);
@@ -98,7 +98,7 @@ impl Cloud {
             }
         }
         if !tasks.is_empty() {
-            service.steady = false;
+            service.steady = None;
         }
         if pending > 0 {
             let message = format!(") stopped {pending} pending tasks.");

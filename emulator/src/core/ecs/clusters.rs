@@ -28,6 +28,8 @@ const PAGING: Paging = Paging {
 pub(super) struct Cluster {
     pub(super) arn: String,
     pub(super) tags: Tags,
+    /// Capacity providers: only remembered, tasks are launched by launch type.
+    providers: Vec<String>,
     /// Deleted ones stay to be described, as INACTIVE.
     active: bool,
 }
@@ -73,8 +75,9 @@ impl Cloud {
         ])?;
         let name = input.text("clusterName")?.unwrap_or("default");
         check_name(name, "Cluster name")?;
-        for provider in input.texts("capacityProviders")? {
-            if !["FARGATE", "FARGATE_SPOT"].contains(&provider) {
+        let providers = input.texts("capacityProviders")?;
+        for provider in &providers {
+            if !["FARGATE", "FARGATE_SPOT"].contains(provider) {
                 return Err(invalid(format!(
                     "The specified capacity provider {provider} was not found."
                 )));
@@ -88,7 +91,13 @@ impl Cloud {
         if !known.is_some_and(|cluster| cluster.active) {
             let arn = self.cluster_arn(name);
             let active = true;
-            let cluster = Cluster { arn, tags, active };
+            let providers = providers.into_iter().map(str::to_owned).collect();
+            let cluster = Cluster {
+                arn,
+                tags,
+                providers,
+                active,
+            };
             self.ecs.clusters.insert(name.to_owned(), cluster);
         }
         Ok(json!({ "cluster": self.cluster_view(name, true) }))
@@ -181,7 +190,7 @@ impl Cloud {
             "statistics": [],
             "tags": tags.filter(|_| with_tags).map(tags::view).unwrap_or_default(),
             "settings": [],
-            "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
+            "capacityProviders": cluster.map(|cluster| &cluster.providers),
             "defaultCapacityProviderStrategy": [],
         })
     }

@@ -7,9 +7,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::{
+    attributes::required_attributes,
+    container_parts::{
+        check_linux_parameters, check_without_effect, log_configuration, pairs, port_mappings,
+    },
+    task_size::size,
+};
 use crate::core::{ApiError, error::client, input::Input};
 
-const CONTAINER_MEMBERS: [&str; 37] = [
+const CONTAINER_MEMBERS: [&str; 42] = [
     "name",
     "image",
     "repositoryCredentials",
@@ -47,9 +54,14 @@ const CONTAINER_MEMBERS: [&str; 37] = [
     "resourceRequirements",
     "interactive",
     "pseudoTerminal",
+    "disableNetworking",
+    "dnsSearchDomains",
+    "dockerSecurityOptions",
+    "firelensConfiguration",
+    "credentialSpecs",
 ];
 /// What a local process cannot have. Limits of resources and users are accepted and have no effect.
-const UNSUPPORTED: [&str; 18] = [
+const UNSUPPORTED: [&str; 23] = [
     "repositoryCredentials",
     "links",
     "restartPolicy",
@@ -68,6 +80,11 @@ const UNSUPPORTED: [&str; 18] = [
     "pseudoTerminal",
     "resourceRequirements",
     "systemControls",
+    "disableNetworking",
+    "dnsSearchDomains",
+    "dockerSecurityOptions",
+    "firelensConfiguration",
+    "credentialSpecs",
 ];
 const CONTAINERS: usize = 10;
 
@@ -106,13 +123,6 @@ pub(super) fn normalized(input: &Input<'_>) -> Result<Map<String, Value>, ApiErr
         }
     }
     document.insert("volumes".to_owned(), json!([]));
-    document.insert(
-        "requiresAttributes".to_owned(),
-        json!([
-            { "name": "com.amazonaws.ecs.capability.docker-remote-api.1.18" },
-            { "name": "ecs.capability.task-eni" },
-        ]),
-    );
     document.insert("placementConstraints".to_owned(), json!([]));
     document.insert(
         "compatibilities".to_owned(),
@@ -135,62 +145,14 @@ pub(super) fn normalized(input: &Input<'_>) -> Result<Map<String, Value>, ApiErr
         storage.int_in("sizeInGiB", 21, 200)?;
         copy(input, "ephemeralStorage", &mut document);
     }
+    let attributes = required_attributes(&document);
+    document.insert("requiresAttributes".to_owned(), Value::from(attributes));
     Ok(document)
 }
 
-fn copy(input: &Input<'_>, key: &str, into: &mut Map<String, Value>) {
+pub(super) fn copy(input: &Input<'_>, key: &str, into: &mut Map<String, Value>) {
     if let Some(value) = input.value(key) {
         into.insert(key.to_owned(), value.clone());
-    }
-}
-
-/// CPU units and MiB. Source:
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html>
-fn size(input: &Input<'_>) -> Result<(u32, u32), ApiError> {
-    let read = |key, unit: &str, factor| -> Result<Option<u32>, ApiError> {
-        let Some(text) = input.text(key)? else {
-            return Ok(None);
-        };
-        let lower = text.to_lowercase();
-        let parsed = match lower.strip_suffix(unit) {
-            Some(number) => number.trim().parse().ok().map(|n: f64| n * factor),
-            None => lower.parse::<u32>().ok().map(f64::from),
-        };
-        let whole = parsed.filter(|n| n.fract() == 0.0 && (1.0..=1e9).contains(n));
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "checked above"
-        )]
-        whole
-            .map(|n| Some(n as u32))
-            .ok_or_else(|| client(format!("Invalid '{key}' setting for task.")))
-    };
-    let cpu = read("cpu", "vcpu", 1024.0)?;
-    let memory = read("memory", "gb", 1024.0)?;
-    let (Some(cpu), Some(memory)) = (cpu, memory) else {
-        return Err(client(
-            "Fargate requires that 'cpu' be defined at the task level, and 'memory' as well.",
-        ));
-    };
-    let range = |low: u32, high: u32, step: u32| {
-        (low..=high).contains(&memory) && (memory - low).is_multiple_of(step)
-    };
-    let fits = match cpu {
-        256 => [512, 1024, 2048].contains(&memory),
-        512 => range(1024, 4096, 1024),
-        1024 => range(2048, 8192, 1024),
-        2048 => range(4096, 16384, 1024),
-        4096 => range(8192, 30720, 1024),
-        8192 => range(16384, 61440, 4096),
-        16384 => range(32768, 122_880, 8192),
-        32768 => [61440, 122_880, 249_856].contains(&memory),
-        _ => return Err(client("Invalid 'cpu' setting for task.")),
-    };
-    if fits {
-        Ok((cpu, memory))
-    } else {
-        Err(client("No Fargate configuration exists for given values."))
     }
 }
 
@@ -250,7 +212,17 @@ fn normalized_container(
         ));
     }
     container.texts("command")?;
-    container.word("versionConsistency", &["enabled"])?;
+    if container
+        .int("startTimeout")?
+        .is_some_and(|t| !(2..=120).contains(&t))
+    {
+        return Err(client(
+            "Start timeout must be between 2 and 120 seconds for tasks using Fargate.",
+        ));
+    }
+    container.word("versionConsistency", &["enabled", "disabled"])?;
+    check_linux_parameters(container)?;
+    check_without_effect(container)?;
     let mut view = Map::new();
     view.insert("name".to_owned(), Value::from(name));
     view.insert("image".to_owned(), Value::from(image));
@@ -284,103 +256,4 @@ fn normalized_container(
         }
     }
     Ok(Value::Object(view))
-}
-
-/// `environment` and `secrets`: lists of names and values, each name once.
-fn pairs(container: &Input<'_>, key: &str, second: &'static str) -> Result<Vec<Value>, ApiError> {
-    let mut names = BTreeSet::new();
-    let mut list = Vec::new();
-    for pair in container.objects(key, &["name", second])? {
-        let name = pair.need("name")?;
-        if !names.insert(name) {
-            return Err(client(format!(
-                "Duplicate {key} name {name} in container {}.",
-                container.need("name")?
-            )));
-        }
-        let value = pair.text(second)?.unwrap_or_default();
-        list.push(json!({ "name": name, second: value }));
-    }
-    Ok(list)
-}
-
-fn port_mappings(container: &Input<'_>, ports: &mut BTreeSet<i64>) -> Result<Vec<Value>, ApiError> {
-    let members = [
-        "containerPort",
-        "hostPort",
-        "protocol",
-        "name",
-        "appProtocol",
-    ];
-    let mut views = Vec::new();
-    for mapping in container.objects("portMappings", &members)? {
-        let port = mapping
-            .int_in("containerPort", 1, 65_535)?
-            .ok_or_else(|| client("Container port must be specified for each port mapping."))?;
-        let host = mapping.int("hostPort")?.unwrap_or(port);
-        if host != port && host != 0 {
-            return Err(client(
-                "When networkMode=awsvpc, the host ports and container ports in port mappings must match.",
-            ));
-        }
-        mapping.word("protocol", &["tcp"])?;
-        if !ports.insert(port) {
-            return Err(client(format!(
-                "Container port {port} is mapped more than once in the task."
-            )));
-        }
-        let mut view = Map::new();
-        view.insert("containerPort".to_owned(), Value::from(port));
-        view.insert("hostPort".to_owned(), Value::from(port));
-        view.insert("protocol".to_owned(), Value::from("tcp"));
-        copy(&mapping, "name", &mut view);
-        copy(&mapping, "appProtocol", &mut view);
-        views.push(Value::Object(view));
-    }
-    Ok(views)
-}
-
-/// Only awslogs, and only its options that mean something here.
-fn log_configuration(container: &Input<'_>, has_role: bool) -> Result<Option<Value>, ApiError> {
-    let Some(log) = container.object(
-        "logConfiguration",
-        &["logDriver", "options", "secretOptions"],
-    )?
-    else {
-        return Ok(None);
-    };
-    log.refuse(&["secretOptions"])?;
-    log.word("logDriver", &["awslogs"])?;
-    log.need("logDriver")?;
-    let known = [
-        "awslogs-group",
-        "awslogs-region",
-        "awslogs-stream-prefix",
-        "awslogs-create-group",
-        "mode",
-        "max-buffer-size",
-    ];
-    let Some(options) = log.object("options", &known)? else {
-        return Err(client(
-            "Log driver awslogs requires options: awslogs-region, awslogs-group",
-        ));
-    };
-    for key in ["awslogs-group", "awslogs-region"] {
-        if options.text(key)?.is_none() {
-            return Err(client(
-                "Log driver awslogs requires options: awslogs-region, awslogs-group",
-            ));
-        }
-    }
-    if options.text("awslogs-stream-prefix")?.is_none() {
-        return Err(client(
-            "Fargate requires the awslogs-stream-prefix option for the awslogs log driver.",
-        ));
-    }
-    if !has_role {
-        return Err(client(
-            "Fargate requires task definition to have execution role ARN to support log driver awslogs.",
-        ));
-    }
-    Ok(container.value("logConfiguration").cloned())
 }

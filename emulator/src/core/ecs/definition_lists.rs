@@ -4,7 +4,10 @@ use std::cmp::Reverse;
 
 use serde_json::{Value, json};
 
-use super::definitions::{CODE, Definition, State};
+use super::{
+    CODE,
+    definitions::{Definition, State},
+};
 use crate::core::{
     ApiError, Cloud, Reply,
     input::Input,

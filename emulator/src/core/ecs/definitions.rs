@@ -191,19 +191,7 @@ impl Cloud {
             ));
         }
         let mut document = containers::normalized(&input)?;
-        if let Some(Value::Array(list)) = document.get_mut("compatibilities") {
-            self.ids.shuffle(list);
-        }
-        for container in document
-            .get_mut("containerDefinitions")
-            .and_then(Value::as_array_mut)
-            .into_iter()
-            .flatten()
-        {
-            if let Some(Value::Array(list)) = container.get_mut("environment") {
-                self.ids.shuffle(list);
-            }
-        }
+        self.shuffle(&mut document);
         let families = &self.ecs.families;
         let known = families.get(family);
         let revision = known.map_or(1, |family| family.last + 1);
@@ -242,6 +230,28 @@ impl Cloud {
         family.last = revision;
         family.revisions.insert(revision, definition);
         Ok(reply)
+    }
+
+    /// ECS keeps these in no order. Ports stay in theirs: the first is the one that a process is told as `PORT`.
+    fn shuffle(&mut self, document: &mut Map<String, Value>) {
+        for key in [
+            "compatibilities",
+            "requiresAttributes",
+            "containerDefinitions",
+        ] {
+            if let Some(Value::Array(list)) = document.get_mut(key) {
+                self.ids.shuffle(list);
+            }
+        }
+        let containers = document.get_mut("containerDefinitions");
+        let containers = containers.and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            for key in ["environment", "secrets"] {
+                if let Some(Value::Array(list)) = container.get_mut(key) {
+                    self.ids.shuffle(list);
+                }
+            }
+        }
     }
 
     pub(super) fn describe_definition(&self, input: &Value) -> Result<Reply, ApiError> {

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
-    CODE, missing,
-    service::{DeploymentStatus, Revision, Service, ServiceDeployment},
+    CODE,
+    deployment::{DeploymentStatus, Revision, ServiceDeployment},
+    missing,
+    service::Service,
     service_view::{balancers_view, counts},
     task::Task,
 };

@@ -4,14 +4,17 @@
 //! through its [`lifecycle`]. Reads take `&self`: a describe cannot change state.
 
 mod addresses;
+mod attributes;
 mod breaker;
 mod carry_out;
 mod clusters;
+mod container_parts;
 mod containers;
 mod create_task;
 mod definition_ends;
 mod definition_lists;
 mod definitions;
+mod deployment;
 mod history;
 mod launch;
 mod lifecycle;
@@ -21,12 +24,16 @@ mod run_task;
 mod scheduler;
 mod service;
 mod service_input;
+mod service_settings;
 mod service_view;
 mod services;
+mod starting;
 mod tags;
 mod task;
 mod task_calls;
 mod task_health;
+mod task_size;
+mod task_view;
 
 use std::collections::BTreeMap;
 

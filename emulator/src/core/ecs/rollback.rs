@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     CODE,
-    service::{BackOff, DeploymentStatus, Rollback, Rollout, Service},
+    deployment::{BackOff, DeploymentStatus, Rollback, Rollout},
+    service::Service,
 };
 use crate::core::{
     ApiError, Cloud, Reply, error::fault, ids::Ids, input::Input, time::SERVICE_DEPLOYMENT,
@@ -68,7 +69,7 @@ impl Service {
         target.blocked = false;
         self.deployments.insert(0, target);
         self.back_off = BackOff::default();
-        self.placement = None;
+        self.complaints.clear();
         let message = format!(") rolling back to deployment ecs-svc/{id}.");
         self.say(ids, now, &message);
         if let Some(running) = self.running() {

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::{
+    deployment::{DeploymentStatus, Rollout},
     scheduler::{Member, Phase, Side, Situation, decide},
-    service::{DeploymentStatus, Life, Rollout, Service},
+    service::{Life, Service},
     task::{Status, Task},
 };
 use crate::core::{
@@ -180,10 +181,8 @@ impl Cloud {
                     self.complete(service, now);
                 }
             }
-            Rollout::Completed if there && !service.steady => {
-                service.steady = true;
-                service.placement = None;
-                service.say(&mut self.ids, now, ") has reached a steady state.");
+            Rollout::Completed if there && !self.is_said(service.steady, now) => {
+                self.say_steady(service, now);
             }
             Rollout::InProgress | Rollout::Completed => {}
         }
@@ -199,8 +198,6 @@ impl Cloud {
         primary.proven = true;
         primary.updated = now;
         service.deployments.truncate(1);
-        service.steady = true;
-        service.placement = None;
         if let Some(running) = service.running() {
             let outcome = if running.status == DeploymentStatus::RollbackInProgress {
                 DeploymentStatus::RollbackSuccessful
@@ -212,7 +209,20 @@ impl Cloud {
         }
         let message = format!(") (deployment ecs-svc/{id}) deployment completed.");
         service.say(&mut self.ids, now, &message);
+        self.say_steady(service, now);
+    }
+
+    /// Whether something said at that time need not be said again yet.
+    fn is_said(&self, at: Option<Timestamp>, now: Timestamp) -> bool {
+        at.is_some_and(|at| now < self.pace.after(at, time::REPEAT))
+    }
+
+    fn say_steady(&mut self, service: &mut Service, now: Timestamp) {
+        service.steady = Some(now);
+        service.complaints.clear();
         service.say(&mut self.ids, now, ") has reached a steady state.");
+        let again = self.pace.after(now, time::REPEAT);
+        self.wake_service(&service.arn, again);
     }
 
     fn finish_draining(&mut self, service: &mut Service, now: Timestamp) {

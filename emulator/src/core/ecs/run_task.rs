@@ -82,6 +82,7 @@ impl Cloud {
         members.extend(UNSUPPORTED);
         let input = Input::new(request, CODE, &members)?;
         let cluster = self.cluster_of(&input)?;
+        read::check_launch(&input)?;
         input.refuse(&UNSUPPORTED)?;
         check_token(&input, 64)?;
         let token = input.text("clientToken")?;

@@ -1,4 +1,4 @@
-//! What a service is: its settings, its deployments and their history. Values only; what happens to them is elsewhere.
+//! What a service is: its settings, and what it has said. Values only; what happens to them is elsewhere.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,10 +8,13 @@ use std::{
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::tags::Tags;
+use super::{
+    deployment::{BackOff, Deployment, DeploymentStatus, Revision, Rollout, ServiceDeployment},
+    tags::Tags,
+};
 use crate::core::{
     ids::Ids,
-    time::{BACK_OFF, Pace, later},
+    time::{Pace, later},
 };
 
 /// DescribeServices shows at most this many events. Source:
@@ -43,10 +46,10 @@ pub(super) struct Service {
     /// The `clientToken` and the request, without its tags, that made it.
     pub(super) request: (Option<String>, Value),
     pub(super) back_off: BackOff,
-    /// The steady state has been announced and nothing has happened since.
-    pub(super) steady: bool,
-    /// The placement failure announced last; it is not repeated until something changes.
-    pub(super) placement: Option<String>,
+    /// When the steady state was announced, if nothing has happened since.
+    pub(super) steady: Option<Timestamp>,
+    /// What it has complained of and when, while the cause lasts; it is not soon repeated.
+    pub(super) complaints: Vec<(String, Timestamp)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,140 +112,10 @@ pub(super) struct Balancer {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Deployment {
-    /// Nineteen digits; `ecs-svc/` goes before them.
-    pub(super) id: String,
-    pub(super) shape: Shape,
-    pub(super) rollout: Rollout,
-    pub(super) reason: String,
-    /// How many tasks it is to have.
-    pub(super) desired: u32,
-    /// Failures in a row.
-    pub(super) failed: u32,
-    pub(super) created: Timestamp,
-    pub(super) updated: Timestamp,
-    /// When its present rollout began: its creation, or the rollback to it.
-    pub(super) begun: Timestamp,
-    /// It has completed once, so its lost tasks are replaced even while another deployment runs.
-    pub(super) proven: bool,
-    /// It was said that the percentages leave no way on.
-    pub(super) blocked: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rollout {
-    InProgress,
-    Completed,
-    Failed,
-}
-
-/// The record of one deployment, from its request to its outcome.
-#[derive(Debug, Clone)]
-pub(super) struct ServiceDeployment {
-    pub(super) arn: String,
-    /// The digits of the deployment and of its revision.
-    pub(super) deployment: String,
-    pub(super) status: DeploymentStatus,
-    pub(super) reason: Option<String>,
-    pub(super) created: Timestamp,
-    pub(super) started: Option<Timestamp>,
-    pub(super) finished: Option<Timestamp>,
-    pub(super) stopped: Option<Timestamp>,
-    pub(super) updated: Timestamp,
-    /// The digits of the revisions that ran when it began.
-    pub(super) sources: Vec<String>,
-    pub(super) rollback: Option<Rollback>,
-    /// As they were when it began.
-    pub(super) settings: ServiceSettings,
-    pub(super) failures: u32,
-    pub(super) threshold: u32,
-    pub(super) triggered: bool,
-    /// The next change that comes by itself.
-    pub(super) due: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Rollback {
-    pub(super) reason: String,
-    pub(super) started: Timestamp,
-    /// The digits of the revision gone back to.
-    pub(super) to: String,
-}
-
-/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html>
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DeploymentStatus {
-    Pending,
-    InProgress,
-    StopRequested,
-    Stopped,
-    Successful,
-    RollbackRequested,
-    RollbackInProgress,
-    RollbackSuccessful,
-    RollbackFailed,
-}
-
-impl DeploymentStatus {
-    pub(super) fn is_over(self) -> bool {
-        match self {
-            Self::Stopped | Self::Successful | Self::RollbackSuccessful | Self::RollbackFailed => {
-                true
-            }
-            Self::Pending
-            | Self::InProgress
-            | Self::StopRequested
-            | Self::RollbackRequested
-            | Self::RollbackInProgress => false,
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Revision {
-    /// The same digits as its deployment's.
-    pub(super) id: String,
-    pub(super) shape: Shape,
-    pub(super) created: Timestamp,
-    /// The service's first; it shows fewer fields.
-    pub(super) first: bool,
-    /// Each container's image as resolved by the first task.
-    pub(super) digests: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone)]
 pub(super) struct ServiceEvent {
     pub(super) id: String,
     pub(super) at: Timestamp,
     pub(super) message: String,
-}
-
-/// The waits after launches that fail in a row.
-#[derive(Debug, Clone, Default)]
-pub(super) struct BackOff {
-    failures: usize,
-    /// Failures of tasks that are older than this belong to a launch that was counted.
-    counted: Option<Timestamp>,
-    pub(super) until: Option<Timestamp>,
-}
-
-impl BackOff {
-    /// Notes that a task made at `created` failed to start. `true` when the launches are now held back.
-    pub(super) fn note(&mut self, created: Timestamp, now: Timestamp, pace: Pace) -> bool {
-        if self.counted.is_some_and(|counted| created < counted) {
-            return false;
-        }
-        let wait = BACK_OFF.get(self.failures).or(BACK_OFF.last()).copied();
-        let wait = wait.unwrap_or_default();
-        self.failures += 1;
-        self.counted = Some(later(now, Duration::from_nanos(1)));
-        self.until = Some(pace.after(now, wait));
-        !wait.is_zero()
-    }
-
-    pub(super) fn holds(&self, now: Timestamp) -> bool {
-        self.until.is_some_and(|until| now < until)
-    }
 }
 
 impl Service {
@@ -286,6 +159,18 @@ impl Service {
             message: format!("(service {}{message}", self.name),
         });
         self.events.truncate(EVENTS);
+    }
+
+    /// Says something that is not said again until its cause has gone or hours have passed.
+    pub(super) fn complain(&mut self, ids: &mut Ids, now: Timestamp, pace: Pace, message: &str) {
+        self.complaints
+            .retain(|(_, at)| now < pace.after(*at, crate::core::time::REPEAT));
+        if self.complaints.iter().any(|(said, _)| said == message) {
+            return;
+        }
+        self.complaints.push((message.to_owned(), now));
+        self.complaints.truncate(EVENTS);
+        self.say(ids, now, message);
     }
 
     /// Says that so many of the group's targets leave.
@@ -351,27 +236,7 @@ impl Service {
         };
         self.deployments.insert(0, deployment);
         self.back_off = BackOff::default();
-        self.placement = None;
-        self.steady = false;
-    }
-}
-
-impl ServiceDeployment {
-    /// It will not be finished; it says so at once and is stopped a little later. The first reason stays.
-    pub(super) fn stop_for(&mut self, reason: &str, now: Timestamp, pace: Pace) {
-        if self.status == DeploymentStatus::StopRequested {
-            return;
-        }
-        self.status = DeploymentStatus::StopRequested;
-        self.reason = Some(reason.to_owned());
-        self.updated = now;
-        self.due = Some(pace.after(now, crate::core::time::SERVICE_DEPLOYMENT));
-    }
-
-    pub(super) fn finish(&mut self, status: DeploymentStatus, now: Timestamp) {
-        self.status = status;
-        self.updated = now;
-        self.finished = Some(now);
-        self.due = None;
+        self.complaints.clear();
+        self.steady = None;
     }
 }

@@ -3,8 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    CODE, missing,
-    service::{Balancer, Deployment, DeploymentStatus, Life, Rollout, Service},
+    CODE,
+    deployment::{Deployment, DeploymentStatus, Rollout},
+    missing,
+    service::{Balancer, Life, Service},
+    service_input::scheduling,
     tags,
     task::Task,
 };
@@ -59,7 +62,7 @@ impl Cloud {
         let input = Input::new(input, CODE, &members)?;
         let cluster = self.cluster_of(&input)?;
         let fargate = input.word("launchType", &["EC2", "FARGATE", "EXTERNAL"])?;
-        let replica = input.word("schedulingStrategy", &["REPLICA", "DAEMON"])?;
+        let replica = scheduling(&input)?;
         let wanted = self.ecs.services.values().filter(|service| {
             service.cluster == cluster
                 && service.is_active()

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{
     CODE,
     clusters::check_name,
-    service::{BackOff, Life, Service, ServiceSettings, Shape},
+    deployment::BackOff,
+    service::{Life, Service, ServiceSettings, Shape},
     service_input::{self as read, UNSUPPORTED},
     tags,
 };
@@ -55,6 +56,7 @@ impl Cloud {
         members.extend(UNSUPPORTED);
         let input = Input::new(&call.input, CODE, &members)?;
         let cluster = self.cluster_of(&input)?;
+        read::check_launch(&input)?;
         input.refuse(&UNSUPPORTED)?;
         input.refuse(&["role"])?;
         let name = input.need("serviceName")?;
@@ -108,14 +110,7 @@ impl Cloud {
         if self.ecs.services.len() >= SERVICES {
             return Err(limit("The maximum number of services has been reached."));
         }
-        match input.word("schedulingStrategy", &["REPLICA", "DAEMON"])? {
-            Some("REPLICA") | None => {}
-            Some(_) => {
-                return Err(invalid(
-                    "The daemon scheduling strategy is not supported for the Fargate launch type.",
-                ));
-            }
-        }
+        read::check_scheduling(input)?;
         read::check_controller(input)?;
         if input.word("launchType", &["EC2", "FARGATE", "EXTERNAL"])? != Some("FARGATE") {
             return Err(invalid(
@@ -160,8 +155,8 @@ impl Cloud {
                 request(&call.input),
             ),
             back_off: BackOff::default(),
-            steady: false,
-            placement: None,
+            steady: None,
+            complaints: Vec::new(),
         };
         service.begin(&mut self.ids, shape, now, self.pace);
         if let Some(primary) = service.deployments.first_mut() {
@@ -222,7 +217,7 @@ impl Cloud {
                 && desired != service.desired
             {
                 service.desired = desired;
-                service.steady = false;
+                service.steady = None;
             }
             if force || shape != current {
                 service.begin(&mut self.ids, shape, now, self.pace);

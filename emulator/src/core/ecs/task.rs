@@ -1,15 +1,12 @@
-//! What a task is, and how DescribeTasks shows it.
+//! What a task is. Values only; what happens to them is elsewhere.
 
 use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{
-    service::Balancer,
-    tags::{self, Tags},
-};
-use crate::core::{Cloud, elb::Target, time::seconds};
+use super::{service::Balancer, tags::Tags};
+use crate::core::elb::Target;
 
 #[derive(Debug, Clone)]
 pub(super) struct Task {
@@ -119,7 +116,7 @@ pub(super) enum Status {
 }
 
 impl Status {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Provisioning => "PROVISIONING",
             Self::Pending => "PENDING",
@@ -178,7 +175,7 @@ pub(super) enum StopCode {
 }
 
 impl StopCode {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::FailedToStart => "TaskFailedToStart",
             Self::EssentialContainerExited => "EssentialContainerExited",
@@ -231,157 +228,11 @@ impl Task {
         name.split(':').next().unwrap_or_default()
     }
 
-    fn container_status(&self, container: &Container) -> &'static str {
+    pub(super) fn container_status(&self, container: &Container) -> &'static str {
         match self.launch {
             _ if container.ended => "STOPPED",
             Launch::Started => "RUNNING",
             Launch::Waiting | Launch::Doomed(_) | Launch::Asked => "PENDING",
         }
     }
-}
-
-impl Cloud {
-    pub(super) fn task_view(&self, task: &Task, with_tags: bool) -> Value {
-        let containers: Vec<Value> = task
-            .containers
-            .iter()
-            .map(|container| container_view(task, container))
-            .collect();
-        let attachment = match task.status {
-            Status::Provisioning => "PRECREATED",
-            Status::Stopped => "DELETED",
-            Status::Pending
-            | Status::Activating
-            | Status::Running
-            | Status::Deactivating
-            | Status::Stopping
-            | Status::Deprovisioning => "ATTACHED",
-        };
-        let [_, _, c, d] = task.address.octets();
-        let mut view = json!({
-            "attachments": [{
-                "id": task.attachment,
-                "type": "ElasticNetworkInterface",
-                "status": attachment,
-                "details": [
-                    { "name": "subnetId", "value": task.subnet },
-                    { "name": "networkInterfaceId", "value": task.interface },
-                    { "name": "macAddress", "value": format!("0a:58:0a:00:{c:02x}:{d:02x}") },
-                    { "name": "privateDnsName", "value": format!("ip-10-0-{c}-{d}.{}.compute.internal", self.ids.region) },
-                    { "name": "privateIPv4Address", "value": task.address.to_string() },
-                ],
-            }],
-            "attributes": [{ "name": "ecs.cpu-architecture", "value": "x86_64" }],
-            "availabilityZone": format!("{}a", self.ids.region),
-            "clusterArn": self.cluster_arn(&task.cluster),
-            "containers": containers,
-            "cpu": task.size.0,
-            "createdAt": seconds(task.created),
-            "desiredStatus": task.desired_status(),
-            "enableExecuteCommand": task.execute_command,
-            "group": task.origin.group(),
-            "healthStatus": "UNKNOWN",
-            "lastStatus": task.status.word(),
-            "launchType": "FARGATE",
-            "memory": task.size.1,
-            "overrides": {
-                "containerOverrides": overrides_view(task),
-                "inferenceAcceleratorOverrides": [],
-            },
-            "platformVersion": "1.4.0",
-            "platformFamily": "Linux",
-            "tags": if with_tags { tags::view(&task.tags) } else { Vec::new() },
-            "taskArn": task.arn,
-            "taskDefinitionArn": task.definition,
-            "version": task.version,
-            "ephemeralStorage": { "sizeInGiB": task.storage },
-            "fargateEphemeralStorage": { "sizeInGiB": task.storage },
-        });
-        if let Some(map) = view.as_object_mut() {
-            if let Some(started_by) = task.origin.started_by() {
-                map.insert("startedBy".to_owned(), Value::from(started_by));
-            }
-            add_moments(task, map);
-        }
-        view
-    }
-}
-
-/// Each container, with what was said in place of the definition's words for it.
-fn overrides_view(task: &Task) -> Vec<Value> {
-    task.containers
-        .iter()
-        .map(|container| {
-            let mut view = json!({ "name": container.name });
-            let said = task.overrides.iter().find(|o| o.name == container.name);
-            if let (Some(said), Some(map)) = (said, view.as_object_mut()) {
-                if let Some(command) = &said.command {
-                    map.insert("command".to_owned(), json!(command));
-                }
-                let pair =
-                    |(name, value): &(String, String)| json!({ "name": name, "value": value });
-                if !said.environment.is_empty() {
-                    let pairs: Vec<Value> = said.environment.iter().map(pair).collect();
-                    map.insert("environment".to_owned(), Value::from(pairs));
-                }
-            }
-            view
-        })
-        .collect()
-}
-
-fn add_moments(task: &Task, map: &mut Map<String, Value>) {
-    if task.attached.is_some() {
-        map.insert("connectivity".to_owned(), Value::from("CONNECTED"));
-    }
-    let moments = [
-        ("connectivityAt", task.attached),
-        ("pullStartedAt", task.pull_started),
-        ("pullStoppedAt", task.pull_stopped),
-        ("startedAt", task.started),
-        ("stoppingAt", task.stopping),
-        ("executionStoppedAt", task.execution_stopped),
-        ("stoppedAt", task.stopped),
-    ];
-    for (key, at) in moments {
-        if let Some(at) = at {
-            map.insert(key.to_owned(), seconds(at));
-        }
-    }
-    if let Some(stop) = &task.stop {
-        map.insert("stopCode".to_owned(), Value::from(stop.code.word()));
-        map.insert("stoppedReason".to_owned(), Value::from(stop.reason.clone()));
-    }
-}
-
-fn container_view(task: &Task, container: &Container) -> Value {
-    let mut view = json!({
-        "containerArn": container.arn,
-        "taskArn": task.arn,
-        "name": container.name,
-        "image": container.image,
-        "lastStatus": task.container_status(container),
-        "networkBindings": [],
-        "networkInterfaces": [{
-            "attachmentId": task.attachment,
-            "privateIpv4Address": task.address.to_string(),
-        }],
-        "healthStatus": "UNKNOWN",
-        "cpu": container.cpu,
-    });
-    let optional = [
-        ("imageDigest", container.digest.clone().map(Value::from)),
-        ("runtimeId", container.runtime.clone().map(Value::from)),
-        ("exitCode", container.exit_code.map(Value::from)),
-        ("reason", container.reason.clone().map(Value::from)),
-        ("memory", container.memory.clone().map(Value::from)),
-    ];
-    if let Some(map) = view.as_object_mut() {
-        for (key, value) in optional {
-            if let Some(value) = value {
-                map.insert(key.to_owned(), value);
-            }
-        }
-    }
-    view
 }
