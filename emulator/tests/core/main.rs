@@ -10,6 +10,7 @@ mod breaker;
 mod chaos;
 mod definitions;
 mod elb_calls;
+mod elb_nonsense;
 mod elb_rules;
 mod endings;
 mod failures;
