@@ -5,12 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{
-    decide::Faults,
-    history::History,
-    partial,
-    rules::{FaultPlan, PlanError},
-};
+use super::{bounds::PlanError, decide::Faults, history::History, partial, rules::FaultPlan};
 use crate::core::{ApiError, Call, Cloud, Effect, Event, Reply, Settings, is_write};
 
 /// A [`Cloud`] whose calls may go wrong. Without a plan it is the cloud itself.
@@ -125,7 +120,8 @@ impl Unreliable {
         }
     }
 
-    /// Does what was decided about a call, once its delay is over.
+    /// Does what was decided about a call, once its delay is over. With [`End::Handled`], and without
+    /// [`Unreliable::arrive`] before, no fault touches the call: for a simulation's own furniture and looks.
     pub fn carry_out(&mut self, call: &Call, end: &End, now: Timestamp) -> (Answer, Vec<Effect>) {
         match end {
             End::Handled => self.handle(call, now, Answer::Reply),

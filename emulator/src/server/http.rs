@@ -42,6 +42,8 @@ use crate::{
 /// <https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html>.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 const MAX_CONNECTIONS: usize = 1_024;
+/// Calls that a fault makes late, their callers gone or not.
+const MAX_LATE: usize = 1_024;
 /// From the end of one request to the end of the next one's head. Longer than clients keep idle connections (the Rust SDK
 /// 90 s), so that it is not the server that closes one just as it is used again.
 const HEAD: Duration = Duration::from_secs(300);
@@ -60,6 +62,7 @@ pub(super) struct Web {
     pub(super) balancer: Arc<Balancer>,
     pub(super) journal: Arc<Mutex<Journal>>,
     requests: mpsc::Sender<Asking>,
+    late: Arc<Semaphore>,
     clock: Clock,
 }
 
@@ -75,6 +78,7 @@ impl Web {
             balancer,
             journal: Arc::default(),
             requests,
+            late: Arc::new(Semaphore::new(MAX_LATE)),
             clock,
         }
     }
@@ -184,10 +188,14 @@ impl Web {
         match self.ask(asked).await {
             Some(Outcome::Answered(answer)) => answer,
             Some(Outcome::Later(delay, asked)) => {
+                let Ok(place) = Arc::clone(&self.late).try_acquire_owned() else {
+                    return unavailable();
+                };
                 let web = Arc::clone(self);
                 // Apart from the connection, as a call that is late is not undone when its caller goes away.
                 let late = tokio::spawn(async move {
                     sleep(delay).await;
+                    drop(place);
                     web.ask(*asked).await
                 });
                 match late.await {
