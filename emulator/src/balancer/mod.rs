@@ -77,8 +77,12 @@ impl Balancer {
     pub(crate) fn apply(&self, routes: Vec<Route>) {
         let mut state = self.state();
         state.frontends.retain(|frontend| {
-            let claim = frontend.claim();
-            let keeps = claim.is_none_or(|arn| routes.iter().any(|route| route.listener == arn));
+            // A listener that has moved to another port leaves this one.
+            let is_here = |arn| {
+                let mut routes = routes.iter();
+                routes.any(|route| route.listener == arn && route.port == frontend.port)
+            };
+            let keeps = frontend.claim().is_none_or(is_here);
             if !keeps {
                 frontend.release();
             }

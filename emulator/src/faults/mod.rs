@@ -7,6 +7,7 @@
 //! Without clock and without I/O, like the core: time goes in with every call, all chance comes from a seed. So a server
 //! and a simulation in virtual time have the same faults.
 
+mod bounds;
 mod buckets;
 mod decide;
 mod errors;
@@ -15,7 +16,8 @@ mod partial;
 mod rules;
 mod unreliable;
 
-pub use rules::{FaultEffect, FaultPlan, FaultRule, PlanError, ServiceName};
+pub use bounds::PlanError;
+pub use rules::{FaultEffect, FaultPlan, FaultRule, ServiceName};
 pub use unreliable::{Answer, End, Fate, Unreliable};
 
 #[cfg(test)]

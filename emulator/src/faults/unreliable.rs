@@ -5,12 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{
-    decide::Faults,
-    history::History,
-    partial,
-    rules::{FaultPlan, PlanError},
-};
+use super::{bounds::PlanError, decide::Faults, history::History, partial, rules::FaultPlan};
 use crate::core::{ApiError, Call, Cloud, Effect, Event, Reply, Settings, is_write};
 
 /// A [`Cloud`] whose calls may go wrong. Without a plan it is the cloud itself.

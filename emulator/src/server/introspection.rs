@@ -140,7 +140,7 @@ pub(super) fn refuse(status: u16, why: &str) -> Response<Full<Bytes>> {
 }
 
 fn reply(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    let mut response = Response::new(Full::new(Bytes::from(format!("{body}\n"))));
     *response.status_mut() = status;
     response
         .headers_mut()

@@ -96,3 +96,16 @@ async fn listeners_come_and_go_with_the_routes() {
     world.balancer.apply(vec![route("arn:d", 80)]);
     assert_eq!(world.balancer.listener_arns()["arn:d"], world.at);
 }
+
+#[tokio::test]
+async fn a_listener_that_moves_leaves_its_port() {
+    let world = World::new();
+    world.balancer.apply(vec![route("arn:a", 80, Vec::new())]);
+    world.balancer.apply(vec![route("arn:a", 81, Vec::new())]);
+    let arns = world.balancer.listener_arns();
+    assert_eq!(world.balancer.listeners()[&81], arns["arn:a"]);
+    assert_ne!(arns["arn:a"], world.at);
+    world.balancer.apply(vec![route("arn:a", 80, Vec::new())]);
+    assert_eq!(world.balancer.listener_arns()["arn:a"], world.at);
+    assert!(!world.balancer.listeners().contains_key(&81));
+}

@@ -9,6 +9,7 @@ mod forwarding;
 mod groups;
 mod health;
 mod listeners;
+mod patterns;
 mod route;
 mod rules;
 mod tags;
@@ -28,10 +29,11 @@ use super::{
 
 pub use actions::{Action, FixedResponse, Redirect, Weighted};
 use balancers::LoadBalancer;
-pub use conditions::{Condition, Network};
+pub use conditions::Condition;
 use groups::TargetGroup;
 pub(crate) use health::State;
 use listeners::Listener;
+pub use patterns::Network;
 pub use route::{RequestHead, Route, RouteRule, RouteTarget};
 use rules::Rule;
 use tags::Tags;
