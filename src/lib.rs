@@ -17,6 +17,7 @@ pub mod diff;
 pub mod document;
 pub mod event;
 pub mod home;
+pub mod init;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod manifest;

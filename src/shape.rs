@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::document::{self, Document};
+use crate::{
+    document::{self, Document},
+    manifest,
+};
 
 /// The generated table of RegisterTaskDefinition's and CreateService's inputs.
 static TABLE: LazyLock<Value> = LazyLock::new(|| {
@@ -49,6 +52,61 @@ pub fn of_definition(live: &Document, wanted: &Document) -> Document {
     let mut definition = structure("RegisterTaskDefinitionRequest", live, &[wanted]);
     definition.remove("tags");
     definition
+}
+
+/// What a member of a structure is, as the table has it: `{"structure": NAME}`, `{"list": …}` or a scalar's word.
+pub fn kind_of(structure: &str, member: &str) -> Option<&'static Value> {
+    TABLE
+        .get("structures")?
+        .get(structure)?
+        .get("members")?
+        .get(member)
+}
+
+/// Whether the API takes a structure only with this member.
+pub fn is_required(structure: &str, member: &str) -> bool {
+    TABLE
+        .pointer(&format!("/structures/{structure}/required"))
+        .and_then(Value::as_array)
+        .is_some_and(|required| required.iter().any(|name| name == member))
+}
+
+/// The members within a task definition that our table does not have: AWS has got them since. As paths, such as
+/// `containerDefinitions[0].newThing`.
+pub fn newer_in_definition(live: &Document) -> Vec<String> {
+    let mut found = Vec::new();
+    for (member, value) in live {
+        match kind_of("RegisterTaskDefinitionRequest", member) {
+            Some(kind) => newer(kind, value, member, &mut found),
+            None if manifest::is_filled_in_definition(member) => {}
+            None => found.push(member.clone()),
+        }
+    }
+    found
+}
+
+fn newer(kind: &'static Value, live: &Value, at: &str, found: &mut Vec<String>) {
+    match (
+        kind.get("structure").and_then(Value::as_str),
+        kind.get("list"),
+        live,
+    ) {
+        (Some(name), _, Value::Object(members)) => {
+            for (member, value) in members {
+                let at = format!("{at}.{member}");
+                match kind_of(name, member) {
+                    Some(kind) => newer(kind, value, &at, found),
+                    None => found.push(at),
+                }
+            }
+        }
+        (_, Some(item), Value::Array(items)) => {
+            for (index, value) in items.iter().enumerate() {
+                newer(item, value, &format!("{at}[{index}]"), found);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn structure(name: &str, live: &Document, wanted: &[&Document]) -> Document {

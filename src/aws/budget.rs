@@ -33,6 +33,8 @@ pub enum Bucket {
     Logs,
     /// PutRetentionPolicy, DeleteRetentionPolicy.
     LogRetention,
+    /// FilterLogEvents; 5 per second in some regions.
+    LogSearch,
     /// DescribeImages.
     Images,
 }
@@ -45,14 +47,15 @@ impl Bucket {
             Self::TaskDefinitionRead => "task_definition_read",
             Self::ServiceModify => "service_modify",
             Self::ServiceRead => "service_read",
-            Self::ClusterRead => "cluster_read",
             Self::ServiceDeployment => "service_deployment",
             Self::ServiceRevision => "service_revision",
+            Self::ClusterRead => "cluster_read",
             Self::ClusterResourceRead => "cluster_resource_read",
             Self::TagModify => "tag_modify",
             Self::LoadBalancing => "load_balancing",
             Self::Logs => "logs",
             Self::LogRetention => "log_retention",
+            Self::LogSearch => "log_search",
             Self::Images => "images",
         }
     }
@@ -70,7 +73,7 @@ impl Bucket {
             Self::TagModify => (20.0, 10.0),
             Self::LoadBalancing => (40.0, 10.0),
             Self::Logs => (10.0, 10.0),
-            Self::LogRetention => (5.0, 5.0),
+            Self::LogRetention | Self::LogSearch => (5.0, 5.0),
             Self::Images => (20.0, 10.0),
         }
     }

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use crate::{
     aws::{Aws, AwsError, Class, Operation, ecs, observe::object},
     document::{self, Document},
-    manifest::Manifest,
     observed::{PastDeployment, Revision, TaskFailure},
 };
 
@@ -19,10 +18,11 @@ impl Aws {
     /// forgotten them: stopped tasks are kept for about an hour.
     pub(super) async fn explain(
         &self,
-        manifest: &Manifest,
+        cluster: &str,
+        name: &str,
         deployment: &PastDeployment,
     ) -> Result<Option<TaskFailure>, AwsError> {
-        let filter = json!({"cluster": manifest.cluster, "serviceName": manifest.name, "desiredStatus": "STOPPED"});
+        let filter = json!({"cluster": cluster, "serviceName": name, "desiredStatus": "STOPPED"});
         let listed = ecs!(
             self,
             Operation::LIST_TASKS,
@@ -33,7 +33,7 @@ impl Aws {
         if arns.is_empty() {
             return Ok(None);
         }
-        let input = object(json!({"cluster": manifest.cluster, "tasks": arns}));
+        let input = object(json!({"cluster": cluster, "tasks": arns}));
         let described = ecs!(
             self,
             Operation::DESCRIBE_TASKS,

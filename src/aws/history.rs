@@ -24,15 +24,35 @@ pub(super) struct Past {
 }
 
 impl Aws {
+    /// The newest deployments, newest first, for a person to read.
+    ///
+    /// # Errors
+    /// The first read that failed.
+    pub async fn recent_deployments(
+        &self,
+        cluster: &str,
+        name: &str,
+    ) -> Result<Vec<PastDeployment>, AwsError> {
+        self.history_of(cluster, name, &mut Past::default()).await
+    }
+
     /// The newest deployments, newest first.
     pub(super) async fn history(
         &self,
         manifest: &Manifest,
         past: &mut Past,
     ) -> Result<Vec<PastDeployment>, AwsError> {
-        let input = object(
-            json!({"cluster": manifest.cluster, "service": manifest.name, "maxResults": LOOKED_AT}),
-        );
+        self.history_of(&manifest.cluster, &manifest.name, past)
+            .await
+    }
+
+    async fn history_of(
+        &self,
+        cluster: &str,
+        name: &str,
+        past: &mut Past,
+    ) -> Result<Vec<PastDeployment>, AwsError> {
+        let input = object(json!({"cluster": cluster, "service": name, "maxResults": LOOKED_AT}));
         let request = self.clients.ecs.list_service_deployments();
         let listed = ecs!(self, Operation::LIST_SERVICE_DEPLOYMENTS, request, input)?;
         let arns: Vec<_> = document::objects(&listed.document, "serviceDeployments")
@@ -75,7 +95,7 @@ impl Aws {
             .find(|deployment| deployment.outcome == Outcome::Failed)
         {
             // Not being able to say why must not keep the next version from going out.
-            match self.failure(manifest, newest, past).await {
+            match self.failure(cluster, name, newest, past).await {
                 Ok(failure) => newest.failure = failure,
                 Err(error) => {
                     newest.reason = format!(
@@ -166,14 +186,15 @@ impl Aws {
 
     async fn failure(
         &self,
-        manifest: &Manifest,
+        cluster: &str,
+        name: &str,
         deployment: &PastDeployment,
         past: &mut Past,
     ) -> Result<Option<TaskFailure>, AwsError> {
         if let Some(known) = past.failures.get(&deployment.arn) {
             return Ok(Some(known.clone()));
         }
-        let failure = self.explain(manifest, deployment).await?;
+        let failure = self.explain(cluster, name, deployment).await?;
         if let Some(failure) = &failure {
             // Only the newest is ever asked for.
             past.failures.clear();

@@ -114,7 +114,7 @@ fn missing(image: &manifest::Image, why: &str) -> Image {
 }
 
 /// The account of a repository of ECR: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME`.
-fn ecr_account(repository: &str) -> Option<&str> {
+pub(super) fn ecr_account(repository: &str) -> Option<&str> {
     let (host, _) = repository.split_once('/')?;
     let (account, rest) = host.split_once(".dkr.ecr.")?;
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());

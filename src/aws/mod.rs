@@ -4,14 +4,17 @@ mod apply;
 mod budget;
 mod clients;
 mod cluster;
+mod delete;
 mod error;
 mod explain;
 mod history;
 mod image;
 mod json;
+mod logs;
 mod memory;
 mod observe;
 mod operation;
+mod preflight;
 mod target_health;
 
 use std::{future::Future, sync::Arc, time::Instant};
@@ -22,10 +25,13 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 pub use apply::Applied;
 pub use budget::{Bucket, Budget};
 pub use clients::Clients;
+pub use delete::Deleter;
 pub use error::{AwsError, Class};
+pub use logs::{LogLine, LogStream};
 pub use memory::Memory;
 pub use observe::{Described, SERVICES_PER_CALL, Seen};
 pub use operation::Operation;
+pub use preflight::{ClusterState, TargetGroup};
 
 use crate::metrics::Metrics;
 

@@ -1,4 +1,4 @@
-//! Every operation of AWS that Evenkeel uses. The daemon's IAM policy is this list.
+//! Every operation of AWS that Evenkeel uses. The daemon's IAM policy is this list, without what only commands call.
 
 use crate::{aws::budget::Bucket, plan::Write};
 
@@ -58,6 +58,15 @@ impl Operation {
     pub(super) const DESCRIBE_LOG_GROUPS: Self = logs("DescribeLogGroups", Bucket::Logs);
     pub(super) const LIST_LOG_GROUP_TAGS: Self = logs("ListTagsForResource", Bucket::Logs);
     pub(super) const GET_LOG_EVENTS: Self = logs("GetLogEvents", Bucket::Logs);
+
+    // What only commands of people call.
+    pub(super) const DELETE_SERVICE: Self = ecs("DeleteService", Bucket::ServiceModify);
+    pub(super) const DESCRIBE_TARGET_GROUPS: Self = Self {
+        service: "elasticloadbalancing",
+        name: "DescribeTargetGroups",
+        bucket: Bucket::LoadBalancing,
+    };
+    pub(super) const FILTER_LOG_EVENTS: Self = logs("FilterLogEvents", Bucket::LogSearch);
 
     /// The operation of a plan's step.
     pub(super) fn of(write: Write) -> Self {

@@ -30,6 +30,7 @@ const PLANS: usize = 3;
 
 /// Arguments of `apply`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  evenkeel apply manifests/api.yaml")]
 pub(super) struct Apply {
     /// Only these manifests.
     paths: Vec<PathBuf>,

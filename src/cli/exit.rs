@@ -1,6 +1,8 @@
 //! How the process ends.
 
-use std::{future::Future, process::ExitCode};
+use std::{future::Future, process::ExitCode, time::Duration};
+
+use clap::Args;
 
 use crate::cli::output;
 
@@ -37,6 +39,36 @@ impl From<Code> for ExitCode {
 pub(super) fn fail(why: &str) -> Code {
     output::note(&format!("error: {why}"));
     FAILED
+}
+
+/// Says why on stderr, where the answer is not that something failed but that it is not done.
+pub(super) fn refuse(why: &str) -> Code {
+    fail(why);
+    REFUSED
+}
+
+/// How long a command may take.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Deadline {
+    /// How long the command may take, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    timeout: u64,
+}
+
+impl Deadline {
+    /// Ends with what `command` comes to, or with 4 when that takes too long.
+    pub(super) async fn within(self, command: impl Future<Output = Code>) -> Code {
+        match tokio::time::timeout(Duration::from_secs(self.timeout), command).await {
+            Ok(code) => code,
+            Err(_) => {
+                fail(&format!(
+                    "not done within {} s; give it longer with --timeout",
+                    self.timeout
+                ));
+                TIMED_OUT
+            }
+        }
+    }
 }
 
 /// Runs a command that Ctrl-C ends at once. Nothing is lost: what was sent to AWS goes on there.

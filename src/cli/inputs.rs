@@ -80,17 +80,15 @@ impl Inputs {
         paths: &[PathBuf],
     ) -> Result<(Vec<Arc<Manifest>>, exit::Code, Aws), exit::Code> {
         let (manifests, loaded) = self.load(paths)?;
-        let metrics = Metrics::new().map_err(|error| exit::fail(&error.to_string()))?;
-        Ok((
-            manifests,
-            loaded,
-            Aws::new(Clients::from_env().await, metrics),
-        ))
+        Ok((manifests, loaded, aws().await?))
     }
 
     /// The good manifests of the directory, or of `paths` when there are any, and the exit code that says whether there
     /// were others. What is wrong is said on stderr.
-    fn load(&self, paths: &[PathBuf]) -> Result<(Vec<Arc<Manifest>>, exit::Code), exit::Code> {
+    pub(super) fn load(
+        &self,
+        paths: &[PathBuf],
+    ) -> Result<(Vec<Arc<Manifest>>, exit::Code), exit::Code> {
         let source = self.source();
         let set = if paths.is_empty() {
             source.read()
@@ -141,6 +139,12 @@ impl Inputs {
         }
         Ok((set.manifests.into_iter().map(Arc::new).collect(), code))
     }
+}
+
+/// AWS as the environment names it.
+pub(super) async fn aws() -> Result<Aws, exit::Code> {
+    let metrics = Metrics::new().map_err(|error| exit::fail(&error.to_string()))?;
+    Ok(Aws::new(Clients::from_env().await, metrics))
 }
 
 fn read_paths(source: &Source, paths: &[PathBuf]) -> Result<ManifestSet, String> {

@@ -1,14 +1,23 @@
 //! The command line: arguments in, exit codes out. Data goes to stdout, everything else to stderr.
 
+mod adopt;
 mod apply;
+mod delete;
+mod events;
 mod exit;
+mod history;
+mod init;
 mod inputs;
+mod logs;
+mod named;
 mod output;
 mod plan;
+mod port;
 mod retry;
 mod run;
 mod status;
 mod validate;
+mod verify;
 
 use std::{io::IsTerminal, process::ExitCode};
 
@@ -34,8 +43,23 @@ enum Command {
     Apply(apply::Apply),
     /// Asks a running daemon how its services are.
     Status(status::Status),
+    /// What was deployed, and what became of it.
+    History(history::History),
+    /// What the tasks of a service have written.
+    Logs(logs::Logs),
+    /// What a running daemon has done and seen.
+    Events(events::Events),
     /// Allows what failed to be tried again.
     Retry(retry::Retry),
+
+    /// Checks that what manifests name is there, and changes nothing.
+    Verify(verify::Verify),
+    /// Writes the manifest of a live service.
+    Init(init::Init),
+    /// Takes over a live service that nobody answers for.
+    Adopt(adopt::Adopt),
+    /// Deletes a service: the only thing that ever does.
+    Delete(delete::Delete),
     /// The whole system on this machine, with no AWS account.
     #[cfg(feature = "local")]
     #[command(subcommand)]
@@ -81,6 +105,14 @@ pub fn main() -> ExitCode {
         Command::Apply(apply) => runtime.block_on(exit::unless_interrupted(apply.run())),
         Command::Status(status) => runtime.block_on(exit::unless_interrupted(status.run())),
         Command::Retry(retry) => runtime.block_on(exit::unless_interrupted(retry.run())),
+        Command::History(history) => runtime.block_on(exit::unless_interrupted(history.run())),
+        Command::Logs(logs) => runtime.block_on(exit::unless_interrupted(logs.run())),
+        Command::Events(events) => runtime.block_on(exit::unless_interrupted(events.run())),
+
+        Command::Verify(verify) => runtime.block_on(exit::unless_interrupted(verify.run())),
+        Command::Init(init) => runtime.block_on(exit::unless_interrupted(init.run())),
+        Command::Adopt(adopt) => runtime.block_on(exit::unless_interrupted(adopt.run())),
+        Command::Delete(delete) => runtime.block_on(exit::unless_interrupted(delete.run())),
         #[cfg(feature = "local")]
         Command::Local(local) => {
             return match runtime.block_on(crate::local::run(local)) {

@@ -2,11 +2,11 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
 };
 
 use clap::ValueEnum;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use crate::{cli::exit, diff::Difference};
@@ -74,6 +74,46 @@ fn data(out: &mut dyn Write, text: &str) -> io::Result<()> {
     };
     write!(out, "{text}{end}")?;
     out.flush()
+}
+
+/// A line of data that is followed by others.
+pub(super) fn line(text: &str) -> io::Result<()> {
+    let mut out = ToReader(anstream::stdout());
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+/// A piece of data as it is.
+pub(super) fn text(text: &str) -> exit::Code {
+    data(&mut ToReader(anstream::stdout()), text).map_or_else(unwritten, |()| exit::DONE)
+}
+
+/// Asks the person at the terminal, and waits for `y` or `yes`. `None` when there is no terminal.
+pub(super) async fn confirm(question: &str) -> Option<bool> {
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return None;
+    }
+    let _ = write!(anstream::stderr(), "{question} [y/N] ");
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = answer.await.ok()?.unwrap_or_default();
+    Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+/// A time as a person reads it, in the machine's own zone.
+pub(super) fn when(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system())
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
+}
+
+/// Text of somebody else's, without what a terminal would obey.
+pub(super) fn shown(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() && c != '\t' { ' ' } else { c })
+        .collect()
 }
 
 /// A line for the person at the terminal, on stderr.

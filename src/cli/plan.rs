@@ -18,6 +18,7 @@ use crate::{
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  evenkeel plan manifests/api.yaml")]
 pub(super) struct Plan {
     /// Only these manifests.
     paths: Vec<PathBuf>,

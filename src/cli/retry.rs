@@ -8,13 +8,14 @@ use crate::{
     cli::{
         exit,
         inputs::{self, Inputs},
-        output,
+        named, output,
     },
     plan::{self, Lessons},
 };
 
 /// Arguments of `retry`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  evenkeel retry api")]
 pub(super) struct Retry {
     /// The service: NAME or CLUSTER/NAME.
     name: String,
@@ -25,38 +26,18 @@ pub(super) struct Retry {
 
 impl Retry {
     pub(super) async fn run(self) -> exit::Code {
-        let (mut manifests, _, aws) = match self.inputs.begin(&[]).await {
+        let (manifests, _, aws) = match self.inputs.begin(&[]).await {
             Ok(begun) => begun,
             Err(code) => return code,
         };
-        let known: Vec<_> = manifests
-            .iter()
-            .map(|manifest| manifest.name.clone())
-            .collect();
-        manifests.retain(|manifest| {
-            let (cluster, name) = manifest.key();
-            name == self.name || format!("{cluster}/{name}") == self.name
-        });
-        match manifests.len() {
-            1 => {}
-            0 => {
-                return exit::fail(&format!(
-                    "no manifest describes {}; known are: {}",
-                    self.name,
-                    known.join(", ")
-                ));
-            }
-            _ => {
-                return exit::fail(&format!(
-                    "several clusters have a service {}: say CLUSTER/NAME",
-                    self.name
-                ));
-            }
-        }
+        let manifest = match named::one(&manifests, &self.name) {
+            Ok(manifest) => manifest,
+            Err(code) => return code,
+        };
         let looked = inputs::look(
             &aws,
             &self.inputs.settings(),
-            &manifests,
+            std::slice::from_ref(manifest),
             &mut BTreeMap::new(),
         )
         .await;

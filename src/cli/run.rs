@@ -14,6 +14,7 @@ use crate::{
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  evenkeel run --manifests manifests --owner shop")]
 pub(super) struct Run {
     #[command(flatten)]
     inputs: Inputs,

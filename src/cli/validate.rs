@@ -23,6 +23,7 @@ const FAILED: u8 = 1;
 
 /// Checks manifests without AWS: syntax, names, references, and the rules between fields.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  evenkeel validate manifests")]
 pub struct Validate {
     /// Manifests, or directories of them.
     #[arg(env = "EVENKEEL_MANIFESTS", default_value = "manifests")]

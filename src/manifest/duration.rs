@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 /// Whole numbers with the units `d`, `h`, `m` and `s`, largest first; `None` for anything else.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
     const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
     let mut units = UNITS.iter();
     let mut seconds: u64 = 0;

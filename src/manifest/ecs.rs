@@ -140,6 +140,12 @@ impl Block {
     }
 }
 
+/// Whether AWS prints this member of a task definition and nobody can set it.
+#[must_use]
+pub fn is_filled_in_definition(member: &str) -> bool {
+    Block::TaskDefinition.filled_in_by_aws(member)
+}
+
 impl Shape {
     /// What it is, in a message.
     pub(super) fn what(&self) -> &'static str {

@@ -36,6 +36,9 @@ use serde_json::{Map, Value};
 
 pub use self::{
     diagnostic::{Diagnostic, Severity},
+    duration::parse as parse_duration,
+    ecs::is_filled_in_definition,
+    names::can_be_labels,
     parse::{Options, parse_file},
     picture::picture,
     read::{FileError, ReadError, SourceFile, read_dir, read_file},

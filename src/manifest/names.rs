@@ -1,5 +1,7 @@
 //! AWS's rules for names and values that a manifest gives. Each says what is allowed when it refuses.
 
+use std::collections::BTreeMap;
+
 use super::ecs::Block;
 
 /// AWS allows 50 tags on a resource; the rest are for `evenkeel:` tags.
@@ -94,6 +96,17 @@ pub(super) fn log_group(text: &str) -> Result<(), String> {
 
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>
 pub(super) const LONGEST_TAG_VALUE: usize = 256;
+
+/// Whether a manifest takes these tags as its labels.
+#[must_use]
+pub fn can_be_labels(tags: &BTreeMap<String, String>) -> bool {
+    let listed: usize = tags.keys().map(|key| key.len() + 1).sum();
+    tags.len() <= MOST_LABELS
+        && listed <= LONGEST_TAG_VALUE
+        && tags
+            .iter()
+            .all(|(key, value)| tag_key(key).is_ok() && tag_value(value).is_ok())
+}
 
 pub(super) fn tag_key(text: &str) -> Result<(), String> {
     let lower = text.to_lowercase();

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["diff"],
     &["observed", "event", "home"],
     &["desired"],
-    &["plan"],
+    &["init", "plan"],
     &["status", "aws"],
     &["reconcile"],
     &["daemon"],
@@ -22,8 +22,8 @@ const LAYERS: &[&[&str]] = &[
 
 /// Modules that are values in, values out.
 const PURE: &[&str] = &[
-    "backoff", "desired", "diff", "document", "event", "home", "manifest", "normal", "observed",
-    "plan", "shape", "status", "tags",
+    "backoff", "desired", "diff", "document", "event", "home", "init", "manifest", "normal",
+    "observed", "plan", "shape", "status", "tags",
 ];
 
 /// What a pure module never says: runtimes, AWS, logs, clocks, chance, files.
@@ -152,6 +152,18 @@ fn the_core_is_pure() {
         );
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn only_the_command_deletes() {
+    let allowed = ["aws/delete.rs", "aws/mod.rs", "cli/delete.rs"];
+    let names: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, text)| text.contains("Deleter") || text.contains("delete_service"))
+        .map(|(path, _)| path)
+        .filter(|path| !allowed.iter().any(|allowed| path.ends_with(allowed)))
+        .collect();
+    assert!(names.is_empty(), "{names:?}");
 }
 
 #[test]

@@ -367,7 +367,7 @@ fn without_references(manifest: &str) -> String {
 }
 
 /// A second service, which needs no load balancer.
-fn other(manifest: &str) -> String {
+pub fn other(manifest: &str) -> String {
     let text = manifest
         .replacen("  name: api ", "  name: other ", 1)
         .replace("/ecs/api", "/ecs/other");

@@ -9,14 +9,21 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(feature = "local")]
+mod adoption;
 mod another_hand;
 mod architecture;
 mod bad_input;
+#[cfg(feature = "local")]
+mod bare;
+mod commands;
 mod documents;
 mod drift;
 mod load;
 mod local;
 mod prometheus;
+#[cfg(feature = "local")]
+mod random_service;
 mod readme;
 mod repair;
 mod rollouts;

@@ -14,6 +14,13 @@ const COMMANDS: &[&[&str]] = &[
     &["apply"],
     &["status"],
     &["retry"],
+    &["history"],
+    &["logs"],
+    &["events"],
+    &["verify"],
+    &["init"],
+    &["adopt"],
+    &["delete"],
     &["local", "up"],
     &["local", "env"],
     &["local", "push"],
@@ -161,6 +168,19 @@ fn make_targets_exist() {
                 .collect();
             assert!(exists(&target), "{document}: make {target}");
         }
+    }
+}
+
+#[test]
+fn every_command_has_an_example() {
+    for command in COMMANDS.iter().filter(|command| command[0] != "local") {
+        let help = help(command);
+        let example = help
+            .split_once("Example")
+            .map(|(_, example)| example)
+            .unwrap_or_default();
+        let wanted = format!("  evenkeel {}", command.join(" "));
+        assert!(example.contains(&wanted), "{command:?}: {help}");
     }
 }
 
