@@ -19,8 +19,8 @@ def check(model, response):
     if not response.headers.get("x-amzn-RequestId"):
         raise Misshapen(f"{where}: no x-amzn-RequestId")
     if response.status_code >= 300:
-        return
-    if protocol == "json":
+        _check_error(model, response, where, protocol)
+    elif protocol == "json":
         _check_json(model, response, where)
     else:
         _check_query(model, response, where)
@@ -35,6 +35,53 @@ def _check_json(model, response, where):
             raise Misshapen(f"{where}: a body, where AWS sends none: {body}")
     else:
         _value(model.output_shape, body, where)
+
+
+# What AWS answers at its door, for every operation, and so has in no model.
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/CommonErrors.html
+AT_THE_DOOR = {
+    "json": {
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "InternalFailure",
+        "InternalServerError",
+        "SerializationException",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "UnknownOperationException",
+    },
+    "query": {
+        "AccessDenied",
+        "ExpiredToken",
+        "InternalFailure",
+        "InvalidAction",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "ValidationError",
+    },
+}
+
+
+def _check_error(model, response, where, protocol):
+    """The form of an error, and that this operation may fail so."""
+    if protocol == "json":
+        body = json.loads(response.content)
+        code = body.get("__type", "")
+        if not set(body) <= {"__type", "message", "Message"}:
+            raise Misshapen(f"{where}: an error with {sorted(body)}")
+    else:
+        root = xml.fromstring(response.content)
+        space = f"{{{model.service_model.metadata['xmlNamespace']}}}"
+        if root.tag != f"{space}ErrorResponse" or root.find(f"{space}RequestId") is None:
+            raise Misshapen(f"{where}: the root of an error is {root.tag}")
+        code = root.findtext(f"{space}Error/{space}Code", "")
+        if root.findtext(f"{space}Error/{space}Type") not in ("Sender", "Receiver"):
+            raise Misshapen(f"{where}: an error of no Type")
+    modelled = {shape.metadata.get("error", {}).get("code", shape.name): shape for shape in model.error_shapes}
+    if code not in modelled and code not in AT_THE_DOOR[protocol]:
+        raise Misshapen(f"{where}: does not fail with {code}, but with {sorted(modelled)}")
 
 
 def _value(shape, value, path):
