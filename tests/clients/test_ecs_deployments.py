@@ -17,6 +17,8 @@ def running(aws, cluster, name, task_definition):
     given = service(cluster, name, task_definition, count=1, deploymentConfiguration=BREAKER)
     aws.ecs.create_service(**given)
     aws.ecs.get_waiter("services_stable").wait(cluster=cluster, services=[name], WaiterConfig=WAIT)
+    # Stable is not completed: a deployment that is replaced now would end as STOPPED.
+    until(lambda: all_successful(aws, name), "the first deployment is done")
     yield name
     aws.ecs.delete_service(cluster=cluster, service=name, force=True)
 
