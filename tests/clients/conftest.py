@@ -1,6 +1,7 @@
 """What the tests share: one emulator, its clients, and things to work with."""
 
 import hashlib
+import os
 import re
 import types
 from contextlib import contextmanager
@@ -9,6 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator import ACCOUNT, REGION, Emulator
+
+# Nobody's profile, nobody's proxy.
+for variable in list(os.environ):
+    if variable.startswith("AWS_") or variable.lower().endswith("_proxy"):
+        del os.environ[variable]
+os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-0a1b2c3d4e5f60718"], "securityGroups": ["sg-0a1b2c3d4e5f60718"]}}
 

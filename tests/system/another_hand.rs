@@ -1,8 +1,11 @@
 //! Somebody else in the same account: boto3, which knows nothing of Evenkeel, and releases pushed by hand.
 
-use serde_json::Value;
+use std::time::Duration;
 
-use crate::world::{PATIENCE, World};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::world::{PATIENCE, RESYNC, World};
 
 /// The Python that `scripts/setup --test` makes.
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/python/bin/python");
@@ -26,6 +29,10 @@ impl World {
         python
             .arg("-c")
             .arg(format!("{CLIENTS}{program}"))
+            // Nobody's profile, nobody's proxy.
+            .env_clear()
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .envs(self.environment("boto3"))
             .kill_on_drop(true);
         let output = tokio::time::timeout(PATIENCE, python.output())
@@ -41,6 +48,22 @@ impl World {
         said.lines().last().map_or(Value::Null, |line| {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
         })
+    }
+
+    /// Waits until a program says this, for three resyncs at most: the first may have begun before there was anything
+    /// to see, the second repairs, and Python takes its time.
+    pub async fn until_boto3_says(&self, program: &str, expected: &Value) {
+        let deadline = Instant::now() + Duration::from_secs(3 * RESYNC);
+        loop {
+            let said = self.boto3(program).await;
+            if said == *expected {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{said:#} is not {expected:#} after three resyncs of {RESYNC} s"
+            );
+        }
     }
 
     /// Pushes the release that misbehaves (`tests/fixtures/misbehaves.rs`) as `api:tag`, with this environment.

@@ -8,8 +8,9 @@ use evenkeel::{
     status::{Phase, ServiceStatus},
 };
 use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
 
-use crate::world::{RESYNC, World};
+use crate::world::{PATIENCE, World};
 
 fn runs(tag: &'static str) -> impl Fn(&ServiceStatus) -> bool {
     move |status| {
@@ -18,7 +19,7 @@ fn runs(tag: &'static str) -> impl Fn(&ServiceStatus) -> bool {
 }
 
 /// Path to desired and live value.
-fn named(changes: &[Difference]) -> BTreeMap<String, (Value, Value)> {
+fn named(changes: &[Difference]) -> Named {
     changes
         .iter()
         .map(|change| {
@@ -28,11 +29,26 @@ fn named(changes: &[Difference]) -> BTreeMap<String, (Value, Value)> {
         .collect()
 }
 
+type Named = BTreeMap<String, (Value, Value)>;
+
 /// The fields of every drift that was told.
-async fn drifts(world: &World) -> Vec<BTreeMap<String, (Value, Value)>> {
+async fn drifts(world: &World) -> Vec<Named> {
     let mut events = world.events().await;
     events.retain(|event| event.kind == Kind::Drift);
     events.iter().map(|event| named(&event.changes)).collect()
+}
+
+/// Waits until these fields have been told, and no others.
+async fn until_told(world: &World, expected: Named) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let told: Named = drifts(world).await.into_iter().flatten().collect();
+        if told == expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{told:#?} is not {expected:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// What must be again as it was.
@@ -60,32 +76,29 @@ logs.put_retention_policy(logGroupName='/ecs/api', retentionInDays=3)
 ",
         )
         .await;
-    world.resyncs(1).await;
-    let mut after = world.boto3(STATE).await;
-    let tags = after["tags"].as_array_mut().unwrap();
-    let theirs = json!(["their-own", "stays"]);
-    assert!(tags.contains(&theirs), "what is not ours stays: {tags:?}");
-    tags.retain(|tag| *tag != theirs);
-    assert_eq!(after, before, "looked at every {RESYNC} s");
-    let told = drifts(&world).await;
-    let told: BTreeMap<_, _> = told.into_iter().flatten().collect();
+    // What is not ours stays.
+    let mut expected = before.clone();
+    let tags = expected["tags"].as_array_mut().unwrap();
+    tags.push(json!(["their-own", "stays"]));
+    world.until_boto3_says(STATE, &expected).await;
     let percent = |name: &str| format!("service.deploymentConfiguration.{name}");
-    assert_eq!(
-        told,
+    until_told(
+        &world,
         BTreeMap::from([
             (
                 "service.healthCheckGracePeriodSeconds".to_owned(),
-                (json!(30), json!(77))
+                (json!(30), json!(77)),
             ),
             (percent("minimumHealthyPercent"), (json!(100), json!(50))),
             (percent("maximumPercent"), (json!(200), json!(150))),
             (
                 "service.tags[app]".to_owned(),
-                (json!("api"), json!("theirs"))
+                (json!("api"), json!("theirs")),
             ),
             ("logGroup.retentionInDays".to_owned(), (json!(14), json!(3))),
-        ])
-    );
+        ]),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,31 +122,30 @@ say(new)
 ",
         )
         .await;
-    world.resyncs(1).await;
-    assert_eq!(world.boto3(STATE).await, before);
+    world.until_boto3_says(STATE, &before).await;
     let primary = world.boto3("say(service()['deployments'][0])").await;
     assert_eq!(primary["taskDefinition"], before["definition"]);
-    let told: BTreeMap<_, _> = drifts(&world).await.into_iter().flatten().collect();
-    assert_eq!(
-        told,
+    until_told(
+        &world,
         BTreeMap::from([
             (
                 "taskDefinition.containerDefinitions[api].stopTimeout".to_owned(),
-                (json!(30), json!(7))
+                (json!(30), json!(7)),
             ),
             (
                 "taskDefinition.memory".to_owned(),
-                (json!("512"), json!("1024"))
+                (json!("512"), json!("1024")),
             ),
             (
                 "service.networkConfiguration.awsvpcConfiguration.securityGroups".to_owned(),
                 (
                     json!(["sg-0c3a9e5d7f1b28460"]),
-                    json!(["sg-0123456789abcdef0"])
-                )
+                    json!(["sg-0123456789abcdef0"]),
+                ),
             ),
-        ])
-    );
+        ]),
+    )
+    .await;
     world.until("in sync", runs("1.0.0")).await;
     let left = world.boto3("say(service()['deployments'])").await;
     assert_eq!(

@@ -71,7 +71,10 @@ async fn a_tag_that_does_not_exist_deploys_nothing_and_the_rest_is_repaired() {
                 'minimumHealthyPercent': 50, 'maximumPercent': 150})",
         )
         .await;
-    world.resyncs(2).await;
+    let restored = &before["deploymentConfiguration"];
+    world
+        .until_boto3_says("say(service()['deploymentConfiguration'])", restored)
+        .await;
     let after = world.boto3("say(service())").await;
     for member in ["taskDefinition", "deploymentConfiguration", "desiredCount"] {
         assert_eq!(after[member], before[member], "{member}");
