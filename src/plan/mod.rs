@@ -81,6 +81,8 @@ pub enum Cause {
     Edit,
     /// The manifest is the one that was matched: AWS has changed.
     Drift,
+    /// Nothing differs, but someone said `retry` for a deployment that failed where it stands.
+    Retry,
     /// Nothing differs, but too few targets have been healthy for too long.
     TargetHealth,
 }

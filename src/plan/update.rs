@@ -100,6 +100,7 @@ pub(super) fn update(
     {
         // Someone said `retry` for a deployment that had nothing to be rolled back to: nothing differs, so only this
         // starts tasks again.
+        plan.cause = Some(Cause::Retry);
         plan.steps.push(step::redeploy(cluster, name));
     } else {
         plan.steps.extend(overdue::give_up(desired, observed));

@@ -142,7 +142,7 @@ fn is_unasked_for(plan: &Plan, has_existed: bool) -> bool {
     match plan.cause {
         Some(Cause::Drift | Cause::TargetHealth) => true,
         Some(Cause::Create) => has_existed,
-        Some(Cause::Edit) | None => false,
+        Some(Cause::Edit | Cause::Retry) | None => false,
     }
 }
 

@@ -250,12 +250,15 @@ fn tell_changes(
             (Kind::Created, format!("{} was created", status.name))
         }
         Some(Cause::Edit) if acts => (Kind::Applied, format!("the manifest was edited: {paths}")),
+        Some(Cause::Retry) if acts && is_done => {
+            (Kind::Applied, "what failed is tried again".to_owned())
+        }
         Some(Cause::Drift) => (Kind::Drift, format!("drifted{outcome}: {paths}")),
         Some(Cause::TargetHealth) if acts && is_done => (
             Kind::Redeployed,
             "too few targets were healthy for too long: the tasks are being replaced".to_owned(),
         ),
-        Some(Cause::Create | Cause::Edit | Cause::TargetHealth) | None => return,
+        Some(Cause::Create | Cause::Edit | Cause::Retry | Cause::TargetHealth) | None => return,
     };
     let changes = plan
         .differences

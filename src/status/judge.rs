@@ -122,6 +122,7 @@ fn steps_message(cause: Cause, plan: &Plan) -> String {
         Cause::Create => "the service is being created".to_owned(),
         Cause::Edit => format!("applying {}", paths.join(", ")),
         Cause::Drift => format!("repairing {}", paths.join(", ")),
+        Cause::Retry => "what failed is tried again".to_owned(),
         Cause::TargetHealth => {
             "too few targets have been healthy for too long; the tasks are being replaced"
                 .to_owned()
