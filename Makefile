@@ -24,7 +24,8 @@ test: ## Run all tests, with a PostgreSQL and a Redis that end with them
 	@scripts/setup --test
 	@cargo build --workspace --all-targets --locked
 	@target/python/bin/python -m pytest -q tests/clients
-	@exec $(EVENKEEL) local data -- cargo test --workspace --locked
+	@# Tests wait more than they work, so more of them than cores run at once; each takes a Redis database of 15.
+	@exec env RUST_TEST_THREADS=$${RUST_TEST_THREADS:-5} $(EVENKEEL) local data -- cargo test --workspace --locked
 
 lint: ## Check format, lints, the build without `local`, licences, bans and sources
 	@scripts/setup --lint

@@ -4,6 +4,7 @@ use std::fs;
 
 use evenkeel::status::{Phase, ServiceStatus};
 use nix::sys::signal::Signal;
+use serde_json::json;
 
 use crate::world::{World, get};
 
@@ -60,7 +61,11 @@ async fn services_of_one_name_in_two_clusters_are_two_services() {
             "ecs.update_service(cluster='second', service='api', deploymentConfiguration={'maximumPercent': 150})",
         )
         .await;
-    world.resyncs(4).await;
+    let percent = "
+second = ecs.describe_services(cluster='second', services=['api'])['services'][0]
+say(second['deploymentConfiguration']['maximumPercent'])
+";
+    world.until_boto3_says(percent, &json!(200)).await;
     let writes = world.daemon_writes().await;
     let made: Vec<_> = writes[written..]
         .iter()
