@@ -106,7 +106,8 @@ impl ServicePlan {
             let _ = writeln!(
                 text,
                 "  ! held: {} failed: {} (evenkeel retry {name})",
-                hold.image, hold.reason
+                hold.what(),
+                hold.reason
             );
         }
         text
@@ -119,11 +120,11 @@ impl ServicePlan {
 
     fn headline(&self) -> String {
         let (sign, what) = match self.plan.cause {
+            _ if self.plan.steps.is_empty() => ("!", "left as it is".to_owned()),
             Some(Cause::Create) => ("+", "to be created".to_owned()),
             _ if self.plan.starts_deployment() => {
                 ("~", format!("rolling, replaces {} tasks", self.running))
             }
-            _ if self.plan.steps.is_empty() => ("!", "left as it is".to_owned()),
             _ => ("~", "changed in place".to_owned()),
         };
         format!("{sign} {} ({})  {what}\n", self.service, self.cluster)
@@ -175,14 +176,12 @@ impl Plan {
 
 fn table(plans: &[ServicePlan], unknown: usize) -> String {
     let mut text: String = plans.iter().map(ServicePlan::text).collect();
-    let create = plans
-        .iter()
+    let acting = || plans.iter().filter(|plan| !plan.plan.steps.is_empty());
+    let create = acting()
         .filter(|plan| plan.plan.cause == Some(Cause::Create))
         .count();
+    let change = acting().count() - create;
     let same = plans.iter().filter(|plan| plan.plan.is_empty()).count();
-    let acts =
-        |plan: &&ServicePlan| plan.plan.cause != Some(Cause::Create) && !plan.plan.steps.is_empty();
-    let change = plans.iter().filter(acts).count();
     let left = plans.len() - create - same - change;
     let _ = write!(
         text,

@@ -23,9 +23,6 @@ use crate::{
     shape, tags,
 };
 
-/// What editors find the schema by.
-const MODELINE: &str = "# yaml-language-server: $schema=../docs/schema/service.v1.json\n";
-
 /// What AWS says of a service.
 #[derive(Debug, Clone, Copy)]
 pub struct Live<'a> {
@@ -120,7 +117,7 @@ pub fn write(live: &Live<'_>) -> Result<Written, Refused> {
     let manifest = json!({
         "apiVersion": "evenkeel/v1", "kind": "Service", "metadata": metadata, "spec": spec,
     });
-    let text = format!("{MODELINE}{}", yaml::text(&manifest));
+    let text = yaml::text(&manifest);
     Ok(Written { text, notes })
 }
 

@@ -85,8 +85,7 @@ fn what_is_written_is_what_there_is_and_no_default() {
     let Written { text, notes } = written(&live);
     assert_eq!(
         text,
-        r#"# yaml-language-server: $schema=../docs/schema/service.v1.json
-apiVersion: evenkeel/v1
+        r#"apiVersion: evenkeel/v1
 kind: Service
 metadata:
   name: api
