@@ -86,6 +86,7 @@ pub(super) fn tell(
             }
             carried.expected = moved_to.or(carried.expected.take());
             let is_settled = plan.steps.is_empty()
+                && !plan.blocked.contains(&Blocked::AskingAround)
                 && status.rollout.is_none()
                 && status.phase != Phase::Progressing;
             if is_settled {
@@ -230,7 +231,9 @@ fn tell_changes(
     now: Timestamp,
     events: &mut Vec<Event>,
 ) {
-    if !status.drift.is_empty() && told == status.drift {
+    let is_fresh = |difference: &&Difference| !told.contains(difference);
+    let fresh: Vec<_> = status.drift.iter().filter(is_fresh).cloned().collect();
+    if !status.drift.is_empty() && fresh.is_empty() {
         return;
     }
     let acts = !plan.steps.is_empty();
@@ -239,8 +242,14 @@ fn tell_changes(
         (true, false) => ", not repaired yet",
         (false, _) => ", left as it is",
     };
-    let paths = plan
-        .differences
+    // What has been told of as drift is the same drift for as long as it lasts.
+    let changes = match plan.cause {
+        Some(Cause::Drift) => fresh,
+        Some(Cause::Create | Cause::Edit | Cause::Retry | Cause::TargetHealth) | None => {
+            status.drift.clone()
+        }
+    };
+    let paths = changes
         .iter()
         .map(|difference| difference.path.as_str())
         .collect::<Vec<_>>()
@@ -260,12 +269,6 @@ fn tell_changes(
         ),
         Some(Cause::Create | Cause::Edit | Cause::Retry | Cause::TargetHealth) | None => return,
     };
-    let changes = plan
-        .differences
-        .iter()
-        .cloned()
-        .map(Difference::masked)
-        .collect();
     events.push(Event {
         changes,
         ..event(status, now, kind, message)
