@@ -65,7 +65,7 @@ impl Retry {
             Ok(_) => {
                 output::note(&format!(
                     "{} may be tried again; a running daemon does so with its next resync (30 s unless --resync says otherwise)",
-                    hold.image
+                    hold.what()
                 ));
                 exit::DONE
             }
