@@ -313,3 +313,17 @@ async fn nobody_waits_for_a_service_whose_passes_break_off() {
     let is_created = |world: &World| world.wire.ours().created == ["a"];
     world.until("created", is_created).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_only_said_to_be_missing_is_not_created() {
+    let world = running(&["a", "b"]).await;
+    world.wire.ours().hidden.insert("b".to_owned());
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(world.wire.ours().created, [] as [String; 0]);
+    let told = world
+        .board
+        .service(&(ours::CLUSTER.to_owned(), "b".to_owned()))
+        .unwrap();
+    assert_eq!(told.phase, Phase::Unknown, "{told:?}");
+    assert!(told.message.contains("ListServices has it"), "{told:?}");
+}

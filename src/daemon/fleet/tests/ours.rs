@@ -12,6 +12,8 @@ const ACCOUNT: &str = "arn:aws:ecs:us-east-1:123456789012";
 #[derive(Debug, Default)]
 pub(super) struct Ours {
     pub(super) services: BTreeSet<String>,
+    /// Which of them DescribeServices does not find.
+    pub(super) hidden: BTreeSet<String>,
     /// The names of services that were to be created.
     pub(super) created: Vec<String>,
 }
@@ -34,7 +36,7 @@ impl Ours {
                 let asked: Vec<_> = input["services"].as_array().unwrap().iter().collect();
                 let (found, missing): (Vec<&Value>, Vec<&Value>) = asked
                     .into_iter()
-                    .partition(|name| self.services.contains(name.as_str().unwrap()));
+                    .partition(|name| self.shows(name.as_str().unwrap()));
                 let found = found.iter().map(|name| service(name.as_str().unwrap()));
                 let missing = missing
                     .iter()
@@ -50,7 +52,10 @@ impl Ours {
                 json!({"taskDefinition": definition(input["family"].as_str().unwrap())})
             }
             "ListTaskDefinitions" => json!({"taskDefinitionArns": []}),
-            "ListServices" => json!({"serviceArns": []}),
+            "ListServices" => {
+                let arns = self.services.iter().map(|name| arn(name));
+                json!({"serviceArns": arns.collect::<Vec<_>>()})
+            }
             "CreateService" => {
                 let name = input["serviceName"].as_str().unwrap();
                 self.created.push(name.to_owned());
@@ -60,11 +65,19 @@ impl Ours {
             other => panic!("{other} is not expected: {input}"),
         }
     }
+
+    fn shows(&self, name: &str) -> bool {
+        self.services.contains(name) && !self.hidden.contains(name)
+    }
+}
+
+fn arn(name: &str) -> String {
+    format!("{ACCOUNT}:service/{CLUSTER}/{name}")
 }
 
 fn service(name: &str) -> Value {
     json!({
-        "serviceArn": format!("{ACCOUNT}:service/{CLUSTER}/{name}"), "serviceName": name, "status": "ACTIVE",
+        "serviceArn": arn(name), "serviceName": name, "status": "ACTIVE",
         "taskDefinition": format!("{ACCOUNT}:task-definition/{CLUSTER}-{name}:1"),
         "desiredCount": 1, "runningCount": 1, "pendingCount": 0,
         "tags": [{"key": "evenkeel:owner", "value": format!("test/{CLUSTER}/{name}")}],
