@@ -242,3 +242,19 @@ fn outcome(deployment: &Document) -> Outcome {
         _ => Outcome::Running,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_listed_and_is_not_described_is_unknown() {
+        let told = |told: &[&str]| {
+            let asked = ["one".to_owned(), "two".to_owned()];
+            let operation = Operation::DESCRIBE_SERVICE_DEPLOYMENTS;
+            all_told(operation, &asked, told.iter().copied()).is_ok()
+        };
+        assert!(told(&["two", "one"]));
+        assert!(!told(&["one"]));
+    }
+}

@@ -309,3 +309,52 @@ fn event(status: &ServiceStatus, time: Timestamp, kind: Kind, message: String) -
         changes: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The fields that are told to have drifted when `drift` is seen after `told`.
+    fn told_after(told: &[&str], drift: &[&str]) -> Vec<Vec<String>> {
+        let differences = |names: &[&str]| -> Vec<_> {
+            let difference = |name: &&str| Difference {
+                path: format!("service.{name}"),
+                pointer: format!("/service/{name}"),
+                desired: json!(1),
+                live: json!(2),
+            };
+            names.iter().map(difference).collect()
+        };
+        let (now, key) = (Timestamp::UNIX_EPOCH, ("prod".to_owned(), "api".to_owned()));
+        let plan = Plan {
+            cause: Some(Cause::Drift),
+            differences: differences(drift),
+            ..Plan::default()
+        };
+        let status = ServiceStatus {
+            drift: differences(drift),
+            ..status::unknown(key, String::new(), None, now)
+        };
+        let mut events = Vec::new();
+        tell_changes(&plan, true, &status, &differences(told), now, &mut events);
+        let paths = |event: Event| {
+            event
+                .changes
+                .into_iter()
+                .map(|change| change.path)
+                .collect()
+        };
+        events.into_iter().map(paths).collect()
+    }
+
+    #[test]
+    fn drift_is_told_once_for_as_long_as_it_lasts() {
+        let none: [Vec<String>; 0] = [];
+        assert_eq!(told_after(&[], &["a", "b"]), [["service.a", "service.b"]]);
+        assert_eq!(told_after(&["a", "b"], &["a", "b"]), none);
+        assert_eq!(told_after(&["a", "b"], &["b"]), none, "one was repaired");
+        assert_eq!(told_after(&["b"], &["a", "b"]), [["service.a"]]);
+    }
+}
