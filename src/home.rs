@@ -25,7 +25,8 @@ impl Home {
     }
 
     /// The first ARN of the manifest that is of another account or region. Secrets and parameters may be: ECS reads them
-    /// across accounts. So may what has no account or region in its ARN, as roles and buckets have not.
+    /// across accounts. So may what has no account or region in its ARN, as roles and buckets have not. What a program is
+    /// told is its own matter, and may be a secret that somebody typed.
     pub fn stranger<'a>(&self, manifest: &'a Manifest) -> Option<&'a str> {
         let documents = [&manifest.service, &manifest.task_definition];
         let texts = documents
@@ -43,6 +44,9 @@ impl Home {
         })
     }
 }
+
+/// Members that ECS only hands on to the containers.
+const FOR_PROGRAMS: &[&str] = &["command", "dockerLabels", "entryPoint", "environment"];
 
 fn differs(part: &str, ours: &str) -> bool {
     !part.is_empty() && part != "aws" && part != ours
@@ -72,7 +76,11 @@ fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
         Value::Array(items) => items.iter().flat_map(texts).collect(),
-        Value::Object(members) => members.values().flat_map(texts).collect(),
+        Value::Object(members) => members
+            .iter()
+            .filter(|(member, _)| !FOR_PROGRAMS.contains(&member.as_str()))
+            .flat_map(|(_, value)| texts(value))
+            .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
 }
@@ -121,6 +129,18 @@ mod tests {
             let found = home().stranger(&manifest);
             assert_eq!(found, is_stranger.then_some(arn.as_str()));
         }
+    }
+
+    #[test]
+    fn what_a_program_is_told_is_its_own_matter() {
+        let topic = "arn:aws:sns:eu-west-1:999999999999:orders";
+        let manifest = manifest_with(
+            "",
+            &format!(
+                ", environment: [{{name: TOPIC, value: '{topic}'}}], command: [serve, '{topic}']"
+            ),
+        );
+        assert_eq!(home().stranger(&manifest), None);
     }
 
     #[test]

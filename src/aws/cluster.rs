@@ -74,15 +74,27 @@ impl Aws {
         Ok(home)
     }
 
-    /// Another live service of the cluster that has one of the manifest's target groups.
+    /// Makes sure that the manifest's service, which is said to be missing, is not there: no service that is listed is.
+    /// And names another live service of the cluster that has one of the manifest's target groups.
     pub(super) async fn rival(&self, manifest: &Manifest) -> Result<Option<String>, AwsError> {
+        let cluster = &manifest.cluster;
+        let names = self.service_names(cluster).await?;
+        if names.contains(&manifest.name) {
+            return Err(AwsError {
+                operation: "ecs:DescribeServices".to_owned(),
+                class: Class::Transient,
+                code: "failures".to_owned(),
+                message: format!(
+                    "{} is said to be missing, and ListServices has it",
+                    manifest.name
+                ),
+            });
+        }
         let wanted: Vec<_> = target_health::groups(&manifest.service).collect();
         if wanted.is_empty() {
             return Ok(None);
         }
-        let services = self
-            .services(&manifest.cluster, &BTreeSet::from([manifest.name.clone()]))
-            .await?;
+        let services = self.describe_all(cluster, &names).await?;
         let rival = services.iter().find(|service| {
             service.status() == "ACTIVE"
                 && target_health::groups(&service.0).any(|group| wanted.contains(&group))
@@ -99,9 +111,17 @@ impl Aws {
         cluster: &str,
         except: &BTreeSet<String>,
     ) -> Result<Vec<LiveService>, AwsError> {
-        let mut services = Vec::new();
         let mut names = self.service_names(cluster).await?;
         names.retain(|name| !except.contains(name));
+        self.describe_all(cluster, &names).await
+    }
+
+    async fn describe_all(
+        &self,
+        cluster: &str,
+        names: &[String],
+    ) -> Result<Vec<LiveService>, AwsError> {
+        let mut services = Vec::new();
         for batch in names.chunks(SERVICES_PER_CALL) {
             let (described, _) = self.describe_services(cluster, batch).await;
             for described in described.into_values() {

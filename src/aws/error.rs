@@ -128,9 +128,12 @@ fn classify(code: &str, status: u16) -> Class {
         | "MissingAuthenticationTokenException"
         | "RequestExpired"
         | "SignatureDoesNotMatch" => Class::Denied,
-        "UpdateInProgressException" | "ServiceUnavailable" | "OperationAbortedException" => {
-            Class::Transient
-        }
+        // The state has changed since it was looked at, or another call is at it: the next look tells.
+        "UpdateInProgressException"
+        | "ServiceUnavailable"
+        | "OperationAbortedException"
+        | "ConflictException"
+        | "ServiceNotActiveException" => Class::Transient,
         _ if status >= 500 => Class::Transient,
         _ if code.contains("NotFound") => Class::NotFound,
         _ => Class::Invalid,

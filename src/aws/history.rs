@@ -81,7 +81,6 @@ impl Aws {
             Operation::DESCRIBE_SERVICE_DEPLOYMENTS,
             &arns,
             named("serviceDeploymentArn"),
-            &described.document,
         )?;
         self.learn_revisions(&deployments, past).await?;
 
@@ -132,12 +131,7 @@ impl Aws {
             .iter()
             .map(|revision| document::text(revision, "serviceRevisionArn"));
         let unknown: Vec<_> = unknown.into_iter().map(str::to_owned).collect();
-        all_told(
-            Operation::DESCRIBE_SERVICE_REVISIONS,
-            &unknown,
-            named,
-            &described.document,
-        )?;
+        all_told(Operation::DESCRIBE_SERVICE_REVISIONS, &unknown, named)?;
         past.revisions.retain(|arn, _| {
             deployments
                 .iter()
@@ -205,17 +199,14 @@ impl Aws {
     }
 }
 
-/// What is neither described nor said to be missing is unknown, not absent.
+/// What was listed a moment ago and is not described is unknown, not absent, even where it is said to be missing: ECS
+/// keeps deployments and their revisions for 90 days, and a failure that is overlooked would be tried again.
 fn all_told<'a>(
     operation: Operation,
     asked: &[String],
     told: impl Iterator<Item = &'a str>,
-    answer: &'a Document,
 ) -> Result<(), AwsError> {
-    let missing = document::objects(answer, "failures")
-        .filter(|failure| document::text(failure, "reason") == "MISSING")
-        .map(|failure| document::text(failure, "arn"));
-    let known: HashSet<_> = told.chain(missing).collect();
+    let known: HashSet<_> = told.collect();
     if asked.iter().all(|arn| known.contains(arn.as_str())) {
         Ok(())
     } else {
@@ -249,5 +240,21 @@ fn outcome(deployment: &Document) -> Outcome {
         }
         "STOPPED" | "STOP_REQUESTED" => Outcome::Superseded,
         _ => Outcome::Running,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_listed_and_is_not_described_is_unknown() {
+        let told = |told: &[&str]| {
+            let asked = ["one".to_owned(), "two".to_owned()];
+            let operation = Operation::DESCRIBE_SERVICE_DEPLOYMENTS;
+            all_told(operation, &asked, told.iter().copied()).is_ok()
+        };
+        assert!(told(&["two", "one"]));
+        assert!(!told(&["one"]));
     }
 }

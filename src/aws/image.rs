@@ -2,8 +2,9 @@
 
 use crate::{
     aws::{Aws, AwsError, Memory, Operation},
+    document,
     manifest::{self, Manifest},
-    observed::{Image, LiveService, Pinned},
+    observed::{Image, LiveService, Pinned, Revision},
     tags,
 };
 
@@ -14,6 +15,7 @@ impl Aws {
         &self,
         manifest: &Manifest,
         service: Option<&LiveService>,
+        definition: Option<&Revision>,
         memory: &mut Memory,
     ) -> Result<Image, AwsError> {
         let Some(image) = &manifest.image else {
@@ -45,10 +47,25 @@ impl Aws {
             Image::Resolved { .. } => {
                 memory.image = Some((manifest.digest.clone(), found.clone()));
             }
-            Image::Missing { pinned, .. } => *pinned = matched,
+            Image::Missing { pinned, .. } => {
+                *pinned = match (matched, definition.and_then(|live| run_by(live, image))) {
+                    (None, Some(running)) => self.if_there(image, running).await?,
+                    (matched, _) => matched,
+                }
+            }
             Image::NotUsed => {}
         }
         Ok(found)
+    }
+
+    /// What ECR still has, though its tag is gone.
+    async fn if_there(
+        &self,
+        image: &manifest::Image,
+        pinned: Pinned,
+    ) -> Result<Option<Pinned>, AwsError> {
+        let found = self.ecr_image(&image.repository, &pinned.digest).await?;
+        Ok(found.map(|_| pinned))
     }
 
     async fn resolve_tag(
@@ -92,6 +109,17 @@ impl Aws {
     }
 }
 
+/// What the service runs by this very tag: the manifest was edited, and the tag was not.
+fn run_by(live: &Revision, image: &manifest::Image) -> Option<Pinned> {
+    if live.tags.get(tags::IMAGE_TAG) != Some(&image.tag) {
+        return None;
+    }
+    document::objects(&live.document, "containerDefinitions")
+        .filter_map(|container| document::text(container, "image").split_once('@'))
+        .find(|(repository, _)| *repository == image.repository)
+        .map(|(repository, digest)| pinned(repository, digest))
+}
+
 fn pinned(repository: &str, digest: &str) -> Pinned {
     Pinned {
         reference: format!("{repository}@{digest}"),
@@ -119,4 +147,36 @@ pub(super) fn ecr_account(repository: &str) -> Option<&str> {
     let (account, rest) = host.split_once(".dkr.ecr.")?;
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     (is_account && rest.contains(".amazonaws.com")).then_some(account)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_runs_stands_for_a_tag_only_by_its_name_and_repository() {
+        let repository = "123456789012.dkr.ecr.us-east-1.amazonaws.com/api";
+        let live = |image: String| Revision {
+            document: json!({"containerDefinitions": [{"image": "nginx"}, {"image": image}]})
+                .as_object()
+                .unwrap()
+                .clone(),
+            tags: BTreeMap::from([(tags::IMAGE_TAG.to_owned(), "1.0.0".to_owned())]),
+        };
+        let image = |tag: &str| manifest::Image {
+            repository: repository.to_owned(),
+            tag: tag.to_owned(),
+            track: false,
+        };
+        let ours = live(format!("{repository}@sha256:1"));
+        let running = run_by(&ours, &image("1.0.0")).unwrap();
+        assert_eq!(running, pinned(repository, "sha256:1"));
+        assert_eq!(run_by(&ours, &image("2.0.0")), None);
+        let other = live(format!("{repository}-other@sha256:1"));
+        assert_eq!(run_by(&other, &image("1.0.0")), None);
+    }
 }

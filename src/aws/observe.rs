@@ -108,7 +108,9 @@ impl Aws {
             Some(service) => Some(self.describe_definition(service.task_definition()).await?),
             None => None,
         };
-        let image = self.image(manifest, service.as_ref(), memory).await?;
+        let image = self
+            .image(manifest, service.as_ref(), definition.as_ref(), memory)
+            .await?;
         let desired = Desired::new(Arc::clone(manifest), settings, &image);
         let (targets, log_group) = tokio::try_join!(
             self.targets(manifest, service.as_ref(), &mut memory.strangers),

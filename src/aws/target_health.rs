@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
+    net::Ipv4Addr,
 };
 
 use serde_json::{Value, json};
@@ -36,8 +37,7 @@ impl Aws {
                 && let Some(addresses) = self.task_addresses(manifest).await?
             {
                 states.retain(|target, _| {
-                    let (address, _) = target.rsplit_once(':').unwrap_or((target, ""));
-                    let is_ours = addresses.contains(address);
+                    let is_ours = is_of(&addresses, target);
                     if !is_ours {
                         strangers.insert(target.clone());
                         foreign.extend(before.contains(target).then(|| target.clone()));
@@ -85,7 +85,8 @@ impl Aws {
         Ok(states)
     }
 
-    /// The addresses of the service's tasks; `None` when they are too many for one page, so that nothing can be said.
+    /// The addresses of the service's tasks; `None` when they are too many for one page, or not all are told, so
+    /// that nothing can be said.
     async fn task_addresses(
         &self,
         manifest: &Manifest,
@@ -111,9 +112,18 @@ impl Aws {
             self.clients.ecs.describe_tasks(),
             input
         )?;
-        let tasks = document::objects(&described.document, "tasks");
-        Ok(Some(tasks.flat_map(addresses).collect()))
+        let tasks: Vec<_> = document::objects(&described.document, "tasks").collect();
+        // A task that is not told of would make its target a stranger.
+        let are_all_told = tasks.len() == arns.len();
+        Ok(are_all_told.then(|| tasks.into_iter().flat_map(addresses).collect()))
     }
+}
+
+/// Whether a target, `ADDRESS:PORT`, may be one of the tasks with these addresses. Instances, and what has an address of
+/// IPv6, are not told apart.
+fn is_of(addresses: &BTreeSet<String>, target: &str) -> bool {
+    let (address, _) = target.rsplit_once(':').unwrap_or((target, ""));
+    address.parse::<Ipv4Addr>().is_err() || addresses.contains(address)
 }
 
 /// The target groups that a service's document names.
@@ -144,4 +154,22 @@ fn worse(one: Targets, other: Targets) -> Targets {
 
 fn count<T>(items: impl Iterator<Item = T>) -> u32 {
     u32::try_from(items.count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_no_task_are_strangers() {
+        let tasks = BTreeSet::from(["10.0.1.5".to_owned()]);
+        for (target, is_ours) in [
+            ("10.0.1.5:80", true),
+            ("10.0.1.6:80", false),
+            ("i-0123456789abcdef0:32768", true),
+            ("2001:db8::5:80", true),
+        ] {
+            assert_eq!(is_of(&tasks, target), is_ours, "{target}");
+        }
+    }
 }

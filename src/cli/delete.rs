@@ -14,6 +14,7 @@ use crate::{
         named::{Named, Service},
         output::{self, Format},
     },
+    document,
     manifest::{self, ManifestSet},
     metrics::Metrics,
     observed::LiveService,
@@ -218,7 +219,9 @@ impl Delete {
 
 /// Tasks are stopped as by any other update first, so that the load balancer lets go of them in order.
 async fn stop_tasks(aws: &Aws, service: &Service, live: &LiveService) -> Result<(), exit::Code> {
-    if live.desired_count() == 0 {
+    // Of a DAEMON service the instances are the count, and no other is taken.
+    let is_daemon = document::text(&live.0, "schedulingStrategy") == "DAEMON";
+    if is_daemon || live.desired_count() == 0 {
         return Ok(());
     }
     let Service { cluster, name } = service;

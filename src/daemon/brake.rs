@@ -97,7 +97,7 @@ impl Brake {
         if let Some(seen) = self.services.get_mut(key) {
             seen.is_refused = is_refused;
             if !is_refused {
-                seen.wants_since = None;
+                // Should the write fail, it wants the same still, and the others need not be looked at again for that.
                 seen.started = Some(now);
             }
         }
@@ -233,6 +233,22 @@ mod tests {
         assert!(matches!(answer, Permit::Refused(_)), "{answer:?}");
         let answer = brake.ask(&key(5), true, start + 2 * RESYNC);
         assert_eq!(answer, Permit::Granted);
+    }
+
+    #[test]
+    fn a_write_that_fails_is_made_again_without_another_turn() {
+        let (mut brake, start) = (brake(10), Instant::now());
+        assert_eq!(brake.ask(&key(0), true, start), Permit::Later);
+        turn(&mut brake, 10, 1, start);
+        for second in 0..100 {
+            let now = start + Duration::from_secs(second);
+            assert_eq!(brake.ask(&key(0), true, now), Permit::Granted);
+            brake.failed(&key(0), now);
+            assert_eq!(brake.awaited(), []);
+        }
+        brake.ask(&key(0), false, start + 4 * RESYNC);
+        let answer = brake.ask(&key(0), true, start + 5 * RESYNC);
+        assert_eq!(answer, Permit::Later, "another incident");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     daemon::{Board, board::Key, brake::Brake, queue::Queue, report::Reporter, watch::Reading},
     desired::Settings,
     manifest::{self, Manifest, ManifestSet},
-    reconcile::{self, Carried, Next, Passed},
+    reconcile::{self, Carried, Next, Passed, Permit},
     status::ServiceStatus,
 };
 
@@ -50,6 +50,8 @@ pub struct Fleet {
     board: Arc<Board>,
     reporter: Reporter,
     set: Option<ManifestSet>,
+    /// What only the set in force describes, because the one that was read last may not replace it.
+    undescribed: BTreeSet<Key>,
     services: BTreeMap<Key, Service>,
     queue: Queue,
     brake: Arc<Mutex<Brake>>,
@@ -85,6 +87,7 @@ impl Fleet {
             board,
             reporter,
             set: None,
+            undescribed: BTreeSet::new(),
             services: BTreeMap::new(),
             work: JoinSet::new(),
             working_on: HashMap::new(),
@@ -125,10 +128,13 @@ impl Fleet {
             Ok(next) => next,
             Err(why) => return self.refuse(&why),
         };
+        let missing = self.set.as_ref().map(|set| set.missing_from(&next));
+        self.undescribed = missing.unwrap_or_default();
         if let Err(refusal) = manifest::accept(self.set.as_ref(), &next) {
             return self.refuse(&refusal.to_string());
         }
         let next = next.with_last_good(self.set.as_ref());
+        self.undescribed.clear();
         self.reporter.manifests(&next);
         self.board.set_manifests(None);
         self.follow_set(&next);
@@ -207,11 +213,11 @@ impl Fleet {
             return;
         }
         self.next_census = now + self.pace.resync * CENSUS;
-        let clusters: BTreeMap<_, _> = self
-            .services
-            .iter()
-            .map(|((name, _), service)| (name.clone(), service.manifest.cluster.clone()))
-            .collect();
+        let of_orphans = self.reporter.clusters_of_orphans().into_iter();
+        let mut clusters: BTreeMap<_, _> = of_orphans.map(|name| (name.clone(), name)).collect();
+        // As manifests name them, which may be by ARN.
+        let named = self.services.iter();
+        clusters.extend(named.map(|((name, _), one)| (name.clone(), one.manifest.cluster.clone())));
         for (name, cluster) in clusters {
             let of_cluster = self.services.keys().filter(|key| key.0 == name);
             let described = of_cluster.map(|(_, service)| service.clone()).collect();
@@ -253,9 +259,17 @@ impl Fleet {
         let mut carried = std::mem::take(&mut service.carried);
         let its_key = key.clone();
         let brake = Arc::clone(&self.brake);
+        let is_described = !self.undescribed.contains(&key);
         let pass = async move {
             let began = Instant::now();
-            let permit = |wants| locked(&brake).ask(&its_key, wants, Instant::now());
+            let permit = |wants| {
+                let answer = locked(&brake).ask(&its_key, wants && is_described, Instant::now());
+                if is_described {
+                    answer
+                } else {
+                    Permit::Undescribed
+                }
+            };
             let passed = reconcile::pass(
                 &aws,
                 &manifest,
@@ -287,6 +301,7 @@ impl Fleet {
                     self.start_pass(key, described, time);
                 }
                 for key in untold {
+                    self.brake().failed(&key, Instant::now());
                     self.end(&key, Next::Backoff);
                 }
             }
@@ -296,6 +311,11 @@ impl Fleet {
                 self.passed(&key, carried, &passed, took);
             }
             Ok((_, Done::Counted(cluster, Ok(found)))) => self.reporter.orphans(&cluster, found),
+            Ok((_, Done::Counted(cluster, Err(error))))
+                if error.code == "ClusterNotFoundException" =>
+            {
+                self.reporter.orphans(&cluster, Vec::new());
+            }
             Ok((_, Done::Counted(cluster, Err(error)))) => {
                 tracing::warn!(cluster, %error, "services without a manifest were not looked for");
             }
@@ -306,6 +326,8 @@ impl Fleet {
                     if self.services.contains_key(&key) {
                         self.reporter.broke(&key);
                     }
+                    // Nobody may wait for what it wants.
+                    self.brake().failed(&key, Instant::now());
                     self.queue.broke(&key, Instant::now());
                 }
             }

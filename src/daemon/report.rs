@@ -161,7 +161,14 @@ impl Reporter {
             }
         }
         for (key, status) in found.into_iter().take(ORPHANS_KEPT) {
-            if self.acting.contains(&key) || self.board.service(&key).is_some() {
+            if self.acting.contains(&key) {
+                continue;
+            }
+            if let Some(known) = self.board.service(&key) {
+                if known.phase == Phase::Orphaned {
+                    let since = known.since;
+                    self.told(&key, ServiceStatus { since, ..status });
+                }
                 continue;
             }
             self.note(event(
@@ -172,6 +179,14 @@ impl Reporter {
             ));
             self.told(&key, status);
         }
+    }
+
+    /// The clusters in which a service has no manifest, as far as is known.
+    pub(super) fn clusters_of_orphans(&self) -> BTreeSet<String> {
+        let told = self.board.services().into_iter();
+        told.filter(|status| status.phase == Phase::Orphaned)
+            .map(|status| status.cluster)
+            .collect()
     }
 
     fn told_now(&self) -> BTreeMap<Key, ServiceStatus> {

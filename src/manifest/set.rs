@@ -162,10 +162,10 @@ pub fn accept(previous: Option<&ManifestSet>, next: &ManifestSet) -> Result<(), 
             before => Refusal::Empty { before },
         });
     }
-    let files: BTreeMap<_, _> = previous.map(ManifestSet::file_of).unwrap_or_default();
-    let missing: Vec<String> = before
-        .iter()
-        .filter(|key| !next.describes(key, files.get(*key).copied()))
+    let missing = previous.map(|previous| previous.missing_from(next));
+    let missing: Vec<String> = missing
+        .into_iter()
+        .flatten()
         .map(|(cluster, name)| format!("{name} ({cluster})"))
         .collect();
     if missing.len() >= 2 && missing.len() * 5 > before.len() {
@@ -225,6 +225,15 @@ impl ManifestSet {
                     (None, Some(name)) => *name == key.1,
                     (_, None) => file == Some(broken.file.as_str()),
                 })
+    }
+
+    /// The services that this set describes and `next` does not, by cluster and name.
+    #[must_use]
+    pub fn missing_from(&self, next: &ManifestSet) -> BTreeSet<(String, String)> {
+        let files = self.file_of();
+        let mut missing = self.described();
+        missing.retain(|key| !next.describes(key, files.get(key).copied()));
+        missing
     }
 
     /// Every service that is described as far as its key is known.

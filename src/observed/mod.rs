@@ -301,7 +301,7 @@ pub struct PastDeployment {
     pub created_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// The service fields that its revision carries; empty when AWS no longer has them.
+    /// The service fields that its revision carries; empty when the deployment names no revision.
     pub revision: Document,
     /// The revision's task definition, when it still exists.
     pub definition: Option<Revision>,

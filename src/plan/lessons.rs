@@ -45,15 +45,20 @@ impl Lessons {
     }
 
     /// Notes that these drifted fields have been set back.
-    pub fn note_repaired(&mut self, differences: &[Difference], now: Timestamp) {
-        let now_repaired = differences.iter().map(|one| (one.pointer.clone(), now));
+    pub fn note_repaired<'a>(
+        &mut self,
+        differences: impl IntoIterator<Item = &'a Difference>,
+        now: Timestamp,
+    ) {
+        let differences = differences.into_iter();
+        let now_repaired = differences.map(|one| (one.pointer.clone(), now));
         self.repaired.extend(now_repaired);
         self.repaired
             .retain(|(_, at)| now.duration_since(*at) < WITHIN);
     }
 
     /// Whether AWS has accepted this before without taking it.
-    pub(super) fn is_not_taken(&self, difference: &Difference) -> bool {
+    pub fn is_not_taken(&self, difference: &Difference) -> bool {
         self.not_taken.contains(difference)
     }
 
@@ -90,13 +95,13 @@ mod tests {
         let (mut lessons, field) = (Lessons::default(), difference("/service/x"));
         for at in [0, 10, 20] {
             assert!(!lessons.is_contested(&field, minute(at)));
-            lessons.note_repaired(std::slice::from_ref(&field), minute(at));
+            lessons.note_repaired([&field], minute(at));
         }
         assert!(lessons.is_contested(&field, minute(21)));
         assert!(!lessons.is_contested(&difference("/service/y"), minute(21)));
         assert!(lessons.is_contested(&field, minute(59)));
         assert!(!lessons.is_contested(&field, minute(60)));
-        lessons.note_repaired(std::slice::from_ref(&field), minute(60));
+        lessons.note_repaired([&field], minute(60));
         assert!(lessons.is_contested(&field, minute(61)));
         assert!(!lessons.under("another").is_contested(&field, minute(61)));
     }
@@ -105,7 +110,7 @@ mod tests {
     fn repairs_now_and_then_are_no_contest_and_take_no_room() {
         let (mut lessons, field) = (Lessons::default(), difference("/service/x"));
         for at in 0..1_000 {
-            lessons.note_repaired(std::slice::from_ref(&field), minute(at * 31));
+            lessons.note_repaired([&field], minute(at * 31));
             assert!(!lessons.is_contested(&field, minute(at * 31)));
         }
         assert!(lessons.repaired.len() <= REPAIRS);

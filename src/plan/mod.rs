@@ -24,7 +24,7 @@ pub use held::Hold;
 pub use lessons::Lessons;
 pub use overdue::is_overdue;
 pub use step::{REGISTERED, Step, Write, forgive};
-pub use update::{needs_history, not_registered, not_taken};
+pub use update::{needs_history, not_registered, not_taken, starts_deployment};
 
 use crate::{
     desired::Desired,
@@ -63,6 +63,12 @@ impl Plan {
     pub fn stop(&mut self, why: Blocked) {
         self.steps.clear();
         self.blocked.push(why);
+    }
+
+    /// The differences that the steps take away.
+    pub fn mended(&self) -> impl Iterator<Item = &Difference> {
+        let is_mended = |difference: &&Difference| self.steps.iter().any(|s| s.mends(difference));
+        self.differences.iter().filter(is_mended)
     }
 
     /// Whether carrying it out starts tasks.
@@ -117,6 +123,8 @@ pub enum Blocked {
     AskingAround,
     /// Too many services differ at once for it to be chance, in these words.
     Brake(String),
+    /// The manifest is in force only because the set of manifests may not shrink as it did.
+    Undescribed,
     /// The manifest says `drift.policy: report`.
     ReportOnly,
 }
@@ -161,6 +169,10 @@ impl fmt::Display for Blocked {
             ),
             Self::AskingAround => f.write_str("the other services are looked at first"),
             Self::Brake(why) => f.write_str(why),
+            Self::Undescribed => f.write_str(
+                "its manifest is gone, and stays in force only because too many are gone at once: nothing is created or \
+                 deployed by it. Put it back, or start the daemon again without it",
+            ),
             Self::RollingBack => f.write_str("ECS is rolling back; the change waits for its end"),
             Self::ReportOnly => f.write_str("drift is reported only (drift.policy: report)"),
         }

@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use crate::{desired::Desired, document::Document, plan::Hold, tags};
+use crate::{
+    desired::Desired,
+    diff::Difference,
+    document::Document,
+    plan::{Hold, tagging},
+    tags,
+};
 
 /// Stands in an input for the ARN of the revision that the plan registers; it is not known before.
 pub const REGISTERED: &str = "(the revision registered by this plan)";
@@ -50,6 +56,36 @@ impl Step {
             | Write::StopServiceDeployment
             | Write::TagResource
             | Write::UntagResource => false,
+        }
+    }
+
+    /// Whether the call takes this difference away.
+    pub(super) fn mends(&self, difference: &Difference) -> bool {
+        let names = |list: &str, key: &str| {
+            let items = self.input.get(list).and_then(Value::as_array);
+            items.is_some_and(|items| {
+                items
+                    .iter()
+                    .any(|item| item == key || item.get("key").is_some_and(|named| named == key))
+            })
+        };
+        let label = tagging::label_of(difference);
+        match self.operation {
+            Write::UpdateService if difference.is_in_definition() => {
+                self.input.contains_key("taskDefinition")
+            }
+            Write::UpdateService => {
+                difference.root() == "service" && self.input.contains_key(difference.member())
+            }
+            Write::TagResource => label.is_some_and(|label| names("tags", label)),
+            Write::UntagResource => label.is_some_and(|label| names("tagKeys", label)),
+            Write::CreateLogGroup | Write::PutRetentionPolicy | Write::DeleteRetentionPolicy => {
+                difference.root() == "logGroup"
+            }
+            Write::CreateService
+            | Write::RegisterTaskDefinition
+            | Write::DeregisterTaskDefinition
+            | Write::StopServiceDeployment => false,
         }
     }
 

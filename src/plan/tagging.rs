@@ -62,15 +62,12 @@ pub(super) fn tag(
     let sent: Vec<_> = differing
         .iter()
         .filter(|difference| to_send.contains(difference))
-        .filter_map(|difference| Some((key_of(difference)?, difference)))
+        .filter_map(|difference| Some((label_of(difference)?, difference)))
         .collect();
     let is_sent = |key: &str| sent.iter().any(|(sent, _)| *sent == key);
     wanted.retain(|key, value| {
         live.get(key) != Some(value) && (key.starts_with("evenkeel:") || is_sent(key))
     });
-    if !wanted.is_empty() {
-        plan.steps.push(step::tag(service.arn(), &wanted));
-    }
     let mut stale: Vec<_> = sent
         .iter()
         .filter(|(_, difference)| difference.desired.is_null())
@@ -80,11 +77,19 @@ pub(super) fn tag(
         stale.push(tags::LABELS.to_owned());
     }
     if !stale.is_empty() {
+        // Before the mark that says which labels are ours: what it names no more, nobody would take away.
         plan.steps.push(step::untag(service.arn(), &stale));
+    }
+    if !wanted.is_empty() {
+        plan.steps.push(step::tag(service.arn(), &wanted));
     }
 }
 
-fn key_of(difference: &Difference) -> Option<&str> {
+/// The label that differs, if a label does.
+pub(super) fn label_of(difference: &Difference) -> Option<&str> {
+    if difference.root() != "service" || difference.member() != MEMBER {
+        return None;
+    }
     let (_, key) = difference.path.split_once('[')?;
     key.strip_suffix(']')
 }

@@ -76,7 +76,12 @@ pub(super) fn update(
     if !plan.differences.is_empty() {
         // A manifest that ECS has rolled back is not matched any more, and nobody has drifted.
         let is_edit = failed.is_some() || is_edited(desired, &live_tags);
-        plan.cause = Some(if is_edit { Cause::Edit } else { Cause::Drift });
+        // What ECS is taking back was an edit, though its history does not say yet that it failed.
+        plan.cause = Some(if is_edit || service.is_rolling_back() {
+            Cause::Edit
+        } else {
+            Cause::Drift
+        });
         if !is_edit && desired.manifest.drift.policy == DriftPolicy::Report {
             plan.blocked.push(Blocked::ReportOnly);
             return;
@@ -220,7 +225,8 @@ fn taken_out(from: &mut Vec<Difference>, which: impl Fn(&Difference) -> bool) ->
     out
 }
 
-fn starts_deployment(difference: &Difference) -> bool {
+/// Whether a difference can only be taken away by starting tasks.
+pub fn starts_deployment(difference: &Difference) -> bool {
     difference.is_in_definition() || step::STARTS_DEPLOYMENT.contains(&difference.member())
 }
 

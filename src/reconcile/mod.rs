@@ -24,6 +24,10 @@ use crate::{
 /// to look for up to five minutes (API_RunTask).
 const VIEWS_LAG: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long a view that shows what our last write has changed as it was before is taken for an old one, where no
+/// deployment's id tells. Somebody else may also have changed it back.
+const SENT_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
 /// What a service's passes pass on to each other, in this process only. Losing it loses no fact.
 #[derive(Debug, Default)]
 pub struct Carried {
@@ -37,6 +41,8 @@ pub struct Carried {
     has_existed: bool,
     /// The deployment that is being followed.
     following: Option<Following>,
+    /// What our last write has changed without a deployment, and when. A look that shows the same again may be older.
+    sent: Option<(Vec<Difference>, Timestamp)>,
     /// The deployment that our last write began, until a look shows it. A look without it is older than the write.
     expected: Option<Deployment>,
 }
@@ -62,6 +68,17 @@ pub struct Passed {
     pub next: Next,
 }
 
+impl Passed {
+    /// The view was too old to say anything.
+    fn nothing() -> Self {
+        Self {
+            events: Vec::new(),
+            ended: Vec::new(),
+            next: Next::Follow,
+        }
+    }
+}
+
 /// When to look again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -84,6 +101,8 @@ pub enum Permit {
     Later,
     /// No, and why.
     Refused(String),
+    /// No, and also nothing else that starts tasks: no manifest asks for it any more.
+    Undescribed,
 }
 
 /// One pass. Before it starts a deployment that no edit asked for, it asks `permit`. Whatever fails is told in the status; the next pass begins anew.
@@ -98,11 +117,7 @@ pub async fn pass(
 ) -> Passed {
     if carried.is_older_than_our_write(&described, aws_time) {
         permit(false);
-        return Passed {
-            events: Vec::new(),
-            ended: Vec::new(),
-            next: Next::Follow,
-        };
+        return Passed::nothing();
     }
     // Look (calls AWS).
     let seen = match described {
@@ -121,18 +136,30 @@ pub async fn pass(
     let lessons = carried.memory.lessons.under(&manifest.digest);
     let mut plan = plan::plan(&seen.desired, &seen.observed, lessons);
     lessons.forget_all_but(&plan.differences);
+    if carried.shows_what_was_sent(&plan, now) {
+        permit(false);
+        return Passed::nothing();
+    }
     match permit(plan.starts_deployment() && is_unasked_for(&plan, carried.has_existed)) {
         Permit::Granted => {}
         Permit::Later => plan.stop(Blocked::AskingAround),
         Permit::Refused(why) => plan.stop(Blocked::Brake(why)),
+        Permit::Undescribed => {
+            let service = seen.observed.service.as_ref();
+            if service.is_none_or(|service| service.status() == "DRAINING") {
+                plan = Plan::default();
+                plan.stop(Blocked::Undescribed);
+            } else if plan.starts_deployment() {
+                plan.stop(Blocked::Undescribed);
+            }
+        }
     }
     // Act (calls AWS).
     let done = carry_out(aws, &seen, &plan, &mut carried.memory, |_| {}).await;
-    if done.is_ok() && plan.cause == Some(Cause::Drift) && !plan.steps.is_empty() {
-        let repaired = &plan.differences;
-        carried.memory.lessons.note_repaired(repaired, now);
+    if done.is_ok() {
+        carried.note_sent(&plan, now);
     }
-    carried.has_existed = seen.observed.service.is_some();
+    carried.has_existed |= seen.observed.service.is_some();
     // Tell (pure).
     tell::tell(&seen, &plan, done, carried)
 }
@@ -211,6 +238,28 @@ async fn check_unchanged(aws: &Aws, seen: &Seen) -> Result<(), Stopped> {
 }
 
 impl Carried {
+    /// Notes what a plan that was carried out has changed.
+    fn note_sent(&mut self, plan: &Plan, now: Timestamp) {
+        let lessons = &mut self.memory.lessons;
+        if plan.cause == Some(Cause::Drift) {
+            lessons.note_repaired(plan.mended(), now);
+        }
+        let is_shown =
+            |one: &&Difference| !plan::starts_deployment(one) && !lessons.is_not_taken(one);
+        let sent: Vec<_> = plan.mended().filter(is_shown).cloned().collect();
+        self.sent = (!sent.is_empty()).then_some((sent, now));
+    }
+
+    /// Whether a look shows what has just been changed as if it had not been.
+    fn shows_what_was_sent(&mut self, plan: &Plan, now: Timestamp) -> bool {
+        let shows = |(sent, at): &(Vec<Difference>, Timestamp)| {
+            now.duration_since(*at) < SENT_AGAIN_AFTER
+                && sent.iter().any(|one| plan.differences.contains(one))
+        };
+        self.sent.take_if(|sent| !shows(sent));
+        self.sent.is_some()
+    }
+
     /// Whether a view lacks what our last write has begun and shows nothing newer. Reads of ECS are eventually
     /// consistent; deciding on such a view would do the same again.
     fn is_older_than_our_write(&mut self, described: &Described, now: Timestamp) -> bool {
@@ -292,5 +341,29 @@ mod tests {
             !after_a_write().is_older_than_our_write(&view(&[("ecs-svc/3", 1_001)]), at(1_002))
         );
         assert!(!after_a_write().is_older_than_our_write(&Ok(None), at(1_301)));
+    }
+
+    #[test]
+    fn what_was_just_changed_is_not_sent_again_at_once() {
+        let difference = |live: u32| Difference {
+            path: "service.desiredCount".to_owned(),
+            pointer: "/service/desiredCount".to_owned(),
+            desired: json!(2),
+            live: json!(live),
+        };
+        let plan = |live| Plan {
+            differences: vec![difference(live)],
+            ..Plan::default()
+        };
+        let after = || Carried {
+            sent: Some((vec![difference(5)], at(100))),
+            ..Carried::default()
+        };
+        assert!(after().shows_what_was_sent(&plan(5), at(102)));
+        assert!(!after().shows_what_was_sent(&plan(5), at(110)), "somebody");
+        assert!(!after().shows_what_was_sent(&plan(6), at(102)), "another");
+        let mut seen = after();
+        assert!(!seen.shows_what_was_sent(&Plan::default(), at(102)));
+        assert!(!seen.shows_what_was_sent(&plan(5), at(104)), "changed back");
     }
 }

@@ -86,6 +86,7 @@ pub(super) fn tell(
             }
             carried.expected = moved_to.or(carried.expected.take());
             let is_settled = plan.steps.is_empty()
+                && !plan.blocked.contains(&Blocked::AskingAround)
                 && status.rollout.is_none()
                 && status.phase != Phase::Progressing;
             if is_settled {
@@ -230,7 +231,9 @@ fn tell_changes(
     now: Timestamp,
     events: &mut Vec<Event>,
 ) {
-    if !status.drift.is_empty() && told == status.drift {
+    let is_fresh = |difference: &&Difference| !told.contains(difference);
+    let fresh: Vec<_> = status.drift.iter().filter(is_fresh).cloned().collect();
+    if !status.drift.is_empty() && fresh.is_empty() {
         return;
     }
     let acts = !plan.steps.is_empty();
@@ -239,8 +242,14 @@ fn tell_changes(
         (true, false) => ", not repaired yet",
         (false, _) => ", left as it is",
     };
-    let paths = plan
-        .differences
+    // What has been told of as drift is the same drift for as long as it lasts.
+    let changes = match plan.cause {
+        Some(Cause::Drift) => fresh,
+        Some(Cause::Create | Cause::Edit | Cause::Retry | Cause::TargetHealth) | None => {
+            status.drift.clone()
+        }
+    };
+    let paths = changes
         .iter()
         .map(|difference| difference.path.as_str())
         .collect::<Vec<_>>()
@@ -260,12 +269,6 @@ fn tell_changes(
         ),
         Some(Cause::Create | Cause::Edit | Cause::Retry | Cause::TargetHealth) | None => return,
     };
-    let changes = plan
-        .differences
-        .iter()
-        .cloned()
-        .map(Difference::masked)
-        .collect();
     events.push(Event {
         changes,
         ..event(status, now, kind, message)
@@ -304,5 +307,54 @@ fn event(status: &ServiceStatus, time: Timestamp, kind: Kind, message: String) -
         kind,
         message,
         changes: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The fields that are told to have drifted when `drift` is seen after `told`.
+    fn told_after(told: &[&str], drift: &[&str]) -> Vec<Vec<String>> {
+        let differences = |names: &[&str]| -> Vec<_> {
+            let difference = |name: &&str| Difference {
+                path: format!("service.{name}"),
+                pointer: format!("/service/{name}"),
+                desired: json!(1),
+                live: json!(2),
+            };
+            names.iter().map(difference).collect()
+        };
+        let (now, key) = (Timestamp::UNIX_EPOCH, ("prod".to_owned(), "api".to_owned()));
+        let plan = Plan {
+            cause: Some(Cause::Drift),
+            differences: differences(drift),
+            ..Plan::default()
+        };
+        let status = ServiceStatus {
+            drift: differences(drift),
+            ..status::unknown(key, String::new(), None, now)
+        };
+        let mut events = Vec::new();
+        tell_changes(&plan, true, &status, &differences(told), now, &mut events);
+        let paths = |event: Event| {
+            event
+                .changes
+                .into_iter()
+                .map(|change| change.path)
+                .collect()
+        };
+        events.into_iter().map(paths).collect()
+    }
+
+    #[test]
+    fn drift_is_told_once_for_as_long_as_it_lasts() {
+        let none: [Vec<String>; 0] = [];
+        assert_eq!(told_after(&[], &["a", "b"]), [["service.a", "service.b"]]);
+        assert_eq!(told_after(&["a", "b"], &["a", "b"]), none);
+        assert_eq!(told_after(&["a", "b"], &["b"]), none, "one was repaired");
+        assert_eq!(told_after(&["b"], &["a", "b"]), [["service.a"]]);
     }
 }

@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 
 use crate::{
     desired::Desired,
-    observed::{LiveService, Observed},
-    plan::{self, Blocked, Cause, Incident, Plan},
+    observed::{LiveService, Observed, Outcome},
+    plan::{self, Blocked, Cause, Incident, Plan, Write},
     status::{Phase, Rollout},
 };
 
@@ -78,10 +78,19 @@ fn held_message(
     let overdue = rollout.filter(|_| plan::is_overdue(desired, observed))?;
     let timeout =
         SignedDuration::try_from(desired.manifest.rollout.timeout).unwrap_or(SignedDuration::MAX);
-    let then = if plan.steps.is_empty() {
-        "it is left as it is until the manifest changes"
-    } else {
+    let newest = observed.history.first();
+    let is_stopping = newest.is_some_and(|newest| newest.outcome != Outcome::Running);
+    let is_stopped = plan
+        .steps
+        .iter()
+        .any(|step| step.operation == Write::StopServiceDeployment);
+    let then = if is_stopping || is_stopped {
         "it is being taken back"
+    } else if plan.starts_deployment() {
+        // The next one takes its place.
+        return None;
+    } else {
+        "it is left as it is until the manifest changes"
     };
     Some(format!(
         "{} has made no progress for {timeout:#}: {} of {} new tasks running; {then}",

@@ -1,5 +1,7 @@
 //! The loop with the real SDK, whose HTTP client leads to a wire of ours. Time is virtual.
 
+mod ours;
+
 use std::{
     future::{pending, ready},
     sync::{Mutex, MutexGuard},
@@ -14,6 +16,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 
+use self::ours::Ours;
 use super::*;
 use crate::{
     aws::Clients,
@@ -30,19 +33,19 @@ struct Wire {
     calls: Arc<Mutex<BTreeMap<String, usize>>>,
     /// Held by every call that runs.
     running: Arc<()>,
+    /// The one cluster that has services.
+    ours: Arc<Mutex<Ours>>,
 }
 
 impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let input: serde_json::Value =
             serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-        let cluster = input["cluster"].as_str().unwrap();
-        if request
-            .headers()
-            .get("x-amz-target")
-            .unwrap()
-            .ends_with("DescribeServices")
-        {
+        let target = request.headers().get("x-amz-target").unwrap();
+        let operation = target.rsplit('.').next().unwrap();
+        // Tags and definitions are of no cluster.
+        let cluster = input["cluster"].as_str().unwrap_or(ours::CLUSTER);
+        if operation == "DescribeServices" {
             *self.calls().entry(cluster.to_owned()).or_default() += 1;
         }
         match cluster {
@@ -53,6 +56,12 @@ impl HttpConnector for Wire {
                     let _running = running;
                     pending().await
                 })
+            }
+            ours::CLUSTER => {
+                let answer = self.ours().answer(operation, &input);
+                let (status, body) = (StatusCode::try_from(200).unwrap(), answer.to_string());
+                let answer = HttpResponse::new(status, SdkBody::from(body));
+                HttpConnectorFuture::new(ready(Ok(answer)))
             }
             _ => {
                 let body = SdkBody::from(r#"{"__type": "ClusterNotFoundException"}"#);
@@ -70,6 +79,10 @@ impl Wire {
 
     fn calls_to(&self, cluster: &str) -> usize {
         self.calls().get(cluster).copied().unwrap_or_default()
+    }
+
+    fn ours(&self) -> MutexGuard<'_, Ours> {
+        self.ours.lock().unwrap()
     }
 
     fn clients(&self) -> Clients {
@@ -203,4 +216,114 @@ async fn a_call_that_hangs_does_not_keep_the_loop_from_ending() {
         assert!(Instant::now() < deadline, "the call was not aborted");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// A world in which these services run and have been seen to.
+async fn running(names: &[&str]) -> World {
+    let world = World::start();
+    world.wire.ours().services = names.iter().map(|name| (*name).to_owned()).collect();
+    let files: Vec<_> = names
+        .iter()
+        .map(|name| (format!("{name}.yaml"), manifest(name, ours::CLUSTER)))
+        .collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|(file, text)| (file.as_str(), text.as_str()))
+        .collect();
+    world.manifests.send_replace(Some(Ok(set(&files))));
+    let have_run = |world: &World| {
+        let services = world.board.services();
+        services.len() == names.len() && services.iter().all(|one| one.tasks.running == 1)
+    };
+    world.until("running", have_run).await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_services_that_are_gone_at_once_are_not_created_again() {
+    let world = running(&["a", "b", "c", "d"]).await;
+    world.wire.ours().services.clear();
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(world.wire.ours().created, [] as [String; 0]);
+    for status in world.board.services() {
+        assert_eq!(status.phase, Phase::Degraded, "{status:?}");
+        assert!(status.message.contains("4 of 4 services"), "{status:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_gone_is_created_again() {
+    let world = running(&["a", "b", "c", "d"]).await;
+    world.wire.ours().services.remove("c");
+    let is_created = |world: &World| world.wire.ours().created == ["c"];
+    world.until("created", is_created).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_force_only_for_want_of_another_set_creates_nothing() {
+    let world = running(&["a", "b"]).await;
+    world.manifests.send_replace(Some(Ok(set(&[]))));
+    world.wire.ours().services.remove("a");
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(world.wire.ours().created, [] as [String; 0]);
+    let key = |name: &str| (ours::CLUSTER.to_owned(), name.to_owned());
+    let gone = world.board.service(&key("a")).unwrap();
+    assert_eq!(gone.phase, Phase::Degraded);
+    assert!(gone.message.contains("its manifest is gone"), "{gone:?}");
+
+    let (a, b) = (manifest("a", ours::CLUSTER), manifest("b", ours::CLUSTER));
+    let back = set(&[("a.yaml", &a), ("b.yaml", &b)]);
+    world.manifests.send_replace(Some(Ok(back)));
+    let is_created = |world: &World| world.wire.ours().created == ["a"];
+    world.until("created", is_created).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orphan_that_is_deleted_is_forgotten_also_where_no_other_service_is() {
+    let world = running(&["a"]).await;
+    let elsewhere = manifest("api", "other");
+    let a = manifest("a", ours::CLUSTER);
+    let both = set(&[("a.yaml", &a), ("api.yaml", &elsewhere)]);
+    world.manifests.send_replace(Some(Ok(both)));
+    world
+        .until("both", |world| world.board.services().len() == 2)
+        .await;
+    world
+        .manifests
+        .send_replace(Some(Ok(set(&[("api.yaml", &elsewhere)]))));
+    let is_orphan = |world: &World| {
+        let services = world.board.services();
+        services.iter().any(|one| one.phase == Phase::Orphaned)
+    };
+    world.until("an orphan", is_orphan).await;
+    world.wire.ours().services.clear();
+    world.until("forgotten", |world| !is_orphan(world)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_service_whose_passes_break_off() {
+    let world = running(&["a"]).await;
+    let (a, panics) = (manifest("a", ours::CLUSTER), manifest("api", "panics"));
+    let both = set(&[("a.yaml", &a), ("api.yaml", &panics)]);
+    world.manifests.send_replace(Some(Ok(both)));
+    world
+        .until("broken off", |world| world.told("panics").is_some())
+        .await;
+    world.wire.ours().services.clear();
+    let is_created = |world: &World| world.wire.ours().created == ["a"];
+    world.until("created", is_created).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_only_said_to_be_missing_is_not_created() {
+    let world = running(&["a", "b"]).await;
+    world.wire.ours().hidden.insert("b".to_owned());
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(world.wire.ours().created, [] as [String; 0]);
+    let told = world
+        .board
+        .service(&(ours::CLUSTER.to_owned(), "b".to_owned()))
+        .unwrap();
+    assert_eq!(told.phase, Phase::Unknown, "{told:?}");
+    assert!(told.message.contains("ListServices has it"), "{told:?}");
 }

@@ -6,7 +6,7 @@ use super::{desired, in_sync, manifest, manifest_with, operations, revision, wit
 use crate::{
     desired::Desired,
     observed::{Observed, Outcome, PastDeployment, Revision, TaskFailure},
-    plan::{Blocked, Lessons, plan},
+    plan::{Blocked, Cause, Lessons, plan},
     tags,
 };
 
@@ -194,4 +194,20 @@ fn a_field_of_the_service_that_failed_is_held_and_the_definition_is_not() {
         next.hold.is_none() && next.starts_deployment(),
         "with the old group"
     );
+}
+
+#[test]
+fn what_is_being_taken_back_is_nobodys_drift() {
+    let before = desired(&manifest(), "1");
+    let after = desired(&manifest_with(|text| text.replace("1.0.0", "crashes")), "2");
+    // Its history says nothing of a failure yet, and the manifest has been noted as matched.
+    let observed = with_service(in_sync(&before), |service| {
+        service["tags"] = tags::to_list(&after.service_tags());
+        service["deployments"][0]["rolloutState"] = json!("IN_PROGRESS");
+        service["deployments"][0]["rolloutStateReason"] =
+            json!("ECS deployment rolling back to deploymentId ecs-svc/1.");
+    });
+    let plan = plan(&after, &observed, &Lessons::default());
+    assert_eq!(plan.cause, Some(Cause::Edit));
+    assert_eq!(plan.blocked, [Blocked::RollingBack]);
 }

@@ -86,3 +86,17 @@ fn a_mark_that_is_gone_comes_back_without_touching_a_label() {
         json!([{"key": crate::tags::LABELS, "value": "team"}])
     );
 }
+
+#[test]
+fn a_dropped_label_is_taken_away_before_it_is_forgotten() {
+    let before = desired(&manifest(), "1");
+    let after = desired(
+        &manifest_with(|text| text.replace("{team: shop}", "{squad: shop}")),
+        "1",
+    );
+    let plan = plan(&after, &in_sync(&before), &Lessons::default());
+    assert_eq!(operations(&plan), ["UntagResource", "TagResource"]);
+    assert_eq!(plan.steps[0].input["tagKeys"], json!(["team"]));
+    let mended: Vec<_> = plan.mended().collect();
+    assert_eq!(mended.len(), 2, "{mended:?}");
+}

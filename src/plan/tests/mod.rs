@@ -619,3 +619,16 @@ fn what_changes_by_itself_does_not_make_a_plan_stale() {
     });
     assert_ne!(before.basis(), edited.service.unwrap().basis());
 }
+
+#[test]
+fn only_what_is_sent_counts_as_repaired() {
+    let desired = desired(&manifest(), "1");
+    let drifted = with_service(in_sync(&desired), |service| {
+        service["launchType"] = json!("EC2");
+        service["desiredCount"] = json!(5);
+    });
+    let plan = plan(&desired, &drifted, &Lessons::default());
+    assert_eq!(plan.differences.len(), 2);
+    let mended: Vec<_> = plan.mended().map(|one| one.path.as_str()).collect();
+    assert_eq!(mended, ["service.desiredCount"]);
+}
