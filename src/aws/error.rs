@@ -93,8 +93,23 @@ impl AwsError {
             ),
             // Credentials and regions that cannot be found fail before anything is sent.
             SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
-                let (code, message) = not_sent(error);
-                (Class::Denied, code.to_owned(), message)
+                match (not_sent(error), error) {
+                    (Some((code, message)), _) => (Class::Denied, code.to_owned(), message),
+                    // The connection broke under the call.
+                    (None, SdkError::DispatchFailure(_)) => (
+                        Class::Unreachable,
+                        "no_answer".to_owned(),
+                        format!(
+                            "no answer, and it may have been carried out: {}",
+                            innermost(error)
+                        ),
+                    ),
+                    (None, _) => (
+                        Class::Denied,
+                        "not_sent".to_owned(),
+                        format!("the call could not be made: {}", innermost(error)),
+                    ),
+                }
             }
             _ => (Class::Transient, "unknown".to_owned(), innermost(error)),
         };
@@ -140,20 +155,22 @@ fn classify(code: &str, status: u16) -> Class {
     }
 }
 
-/// The code and words of a call that failed before anything was sent.
-fn not_sent(error: &(dyn Error + 'static)) -> (&'static str, String) {
+/// The code and words of a call that was not made because it is not known who we are, or where to.
+fn not_sent(error: &(dyn Error + 'static)) -> Option<(&'static str, String)> {
     let credentials = causes(error).find_map(<dyn Error>::downcast_ref::<CredentialsError>);
     let why = innermost(error);
     match credentials {
         // The chain's last provider says only why it, too, has none.
-        Some(CredentialsError::CredentialsNotLoaded(_)) => (
+        Some(CredentialsError::CredentialsNotLoaded(_)) => Some((
             "credentials",
             "there are no credentials in the environment, the profile or a role".to_owned(),
-        ),
-        Some(_) => ("credentials", format!("no credentials: {why}")),
-        None if why.contains("Missing Region") => ("region", "no region is set".to_owned()),
-        None if why.contains("endpoint") => ("endpoint", why),
-        None => ("not_sent", format!("the call could not be made: {why}")),
+        )),
+        Some(_) => Some(("credentials", format!("no credentials: {why}"))),
+        None if why.contains("Missing Region") => {
+            Some(("region", "no region is set (AWS_REGION)".to_owned()))
+        }
+        None if why.contains("endpoint") => Some(("endpoint", why)),
+        None => None,
     }
 }
 

@@ -287,6 +287,15 @@ impl ManifestSet {
             }
         }
         claims.retain(|_, by| by.len() > 1);
+        // Manifests of one service share the rest as a rule; saying so once is enough.
+        let twins: Vec<_> = claims
+            .iter()
+            .filter(|(claim, _)| matches!(claim, Claim::Service(_)))
+            .map(|(_, by)| by.clone())
+            .collect();
+        claims.retain(|claim, by| {
+            matches!(claim, Claim::Service(_)) || !twins.iter().any(|twins| by.is_subset(twins))
+        });
         for (claim, by) in &claims {
             for one in by {
                 let others = by

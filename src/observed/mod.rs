@@ -131,6 +131,20 @@ impl LiveService {
         tags(&self.0)
     }
 
+    /// The newest event since then in which ECS says why it cannot start tasks ("Amazon ECS service event messages" in
+    /// the Developer Guide), without the service's name.
+    pub fn complaint(&self, since: Timestamp) -> Option<&str> {
+        const WORDS: [&str; 4] = ["unable to", "could not launch", "being throttled", "failed"];
+        let events = document::objects(&self.0, "events");
+        let recent = events.filter(|event| document::time(event, "createdAt") >= Some(since));
+        let messages = recent.map(|event| document::text(event, "message"));
+        let mut complaints = messages
+            .filter(|message| WORDS.iter().any(|words| message.contains(words)))
+            .map(|message| message.split_once(") ").map_or(message, |(_, rest)| rest));
+        // ECS lists the newest first.
+        complaints.next()
+    }
+
     /// Its deployments, the primary one first.
     pub fn deployments(&self) -> Vec<Deployment> {
         let mut deployments: Vec<_> = document::objects(&self.0, "deployments")
@@ -372,4 +386,28 @@ pub fn tags(document: &Document) -> BTreeMap<String, String> {
             )
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_complaint_of_ecs_is_told_and_old_ones_are_not() {
+        let event = |at: i64, words: &str| json!({"createdAt": at, "message": format!("(service api) {words}")});
+        let service = json!({"events": [
+            event(90, "has reached a steady state."),
+            event(80, "was unable to place a task. Reason: CannotPullContainerError: gone."),
+            event(10, "is unable to consistently start tasks successfully."),
+        ]});
+        let service = LiveService(service.as_object().unwrap().clone());
+        let since = |seconds| service.complaint(Timestamp::from_second(seconds).unwrap());
+        assert_eq!(
+            since(50),
+            Some("was unable to place a task. Reason: CannotPullContainerError: gone.")
+        );
+        assert_eq!(since(85), None);
+    }
 }

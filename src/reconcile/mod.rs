@@ -1,5 +1,6 @@
 //! One pass over one service: look, decide, act, tell.
 
+mod following;
 mod orphans;
 mod tell;
 
@@ -39,22 +40,12 @@ pub struct Carried {
     told: Vec<Difference>,
     /// Whether this process has seen the service exist. Should it be gone, that was not our manifest's doing.
     has_existed: bool,
-    /// The deployment that is being followed.
-    following: Option<Following>,
+    /// The newest rollout.
+    following: Option<following::Following>,
     /// What our last write has changed without a deployment, and when. A look that shows the same again may be older.
     sent: Option<(Vec<Difference>, Timestamp)>,
     /// The deployment that our last write began, until a look shows it. A look without it is older than the write.
     expected: Option<Deployment>,
-}
-
-/// A rollout under way.
-#[derive(Debug, Clone)]
-struct Following {
-    /// The deployment's id.
-    id: String,
-    since: Timestamp,
-    /// It has been counted as failed already.
-    is_overdue: bool,
 }
 
 /// What a pass came to.

@@ -7,9 +7,12 @@ use crate::{
     diff::Difference,
     event::{Event, Kind},
     manifest::Manifest,
-    observed::{Deployment, LiveService, RolloutState},
+    observed::Deployment,
     plan::{self, Blocked, Cause, Plan},
-    reconcile::{Carried, Following, Next, Passed, Stopped},
+    reconcile::{
+        Carried, Next, Passed, Stopped,
+        following::{Following, Turn},
+    },
     status::{self, Phase, ServiceStatus},
 };
 
@@ -55,34 +58,35 @@ pub(super) fn tell(
             "AWS answers again".to_owned(),
         ));
     }
-    follow(
-        seen,
-        &status,
-        now,
-        &mut carried.following,
-        &mut events,
-        &mut ended,
-    );
+    if let Some(service) = &seen.observed.service {
+        let is_held = !status.held.is_empty();
+        let is_overdue = plan::is_overdue(&seen.desired, &seen.observed);
+        let following = &mut carried.following;
+        for turn in Following::look(following, service, is_held, is_overdue, now) {
+            ended.extend(counted(&turn));
+            events.extend(tell_turn(
+                turn,
+                service.deployments().len() == 1,
+                &status,
+                now,
+            ));
+        }
+    }
     if !plan.blocked.contains(&Blocked::AskingAround) {
-        tell_changes(plan, done.is_ok(), &status, &carried.told, now, &mut events);
-        carried.told.clone_from(&status.drift);
+        let told = tell_changes(plan, done.is_ok(), &status, &carried.told, now);
+        carried.told = match &told {
+            Some(_) => status.drift.clone(),
+            None => Vec::from_iter(carried.told.drain(..).filter(|d| status.drift.contains(d))),
+        };
+        events.extend(told);
     }
     let next = match done {
         Ok(moved_to) => {
-            // It may fail before the next look, and must be known then.
-            if let Some(deployment) = moved_to.as_ref().filter(|_| plan.starts_deployment()) {
-                let manifest = &seen.desired.manifest;
-                let live = seen
-                    .observed
-                    .service
-                    .as_ref()
-                    .map(LiveService::desired_count);
-                let tasks = manifest
-                    .desired_count
-                    .or(live)
-                    .unwrap_or(manifest.initial_count);
-                let begun = begin(deployment, live.is_none(), tasks, &status, now, &mut events);
-                carried.following = Some(begun);
+            if let Some(deployment) = moved_to.as_ref().filter(|_| plan.starts_deployment())
+                && let Some(turn) = Following::begin(&mut carried.following, deployment, now)
+            {
+                let is_first = seen.observed.service.is_none();
+                events.extend(tell_turn(turn, is_first, &status, now));
             }
             carried.expected = moved_to.or(carried.expected.take());
             let is_settled = plan.steps.is_empty()
@@ -124,117 +128,52 @@ pub(super) fn tell(
     }
 }
 
-/// Follows a rollout by its deployment's id: a rollback also ends in a steady state, under another id.
-fn follow(
-    seen: &Seen,
-    status: &ServiceStatus,
-    now: Timestamp,
-    following: &mut Option<Following>,
-    events: &mut Vec<Event>,
-    ended: &mut Vec<(&'static str, f64)>,
-) {
-    let Some(service) = &seen.observed.service else {
-        return;
-    };
-    let deployments = service.deployments();
-    let Some(primary) = deployments.first() else {
-        return;
-    };
-    if let Some(Following {
-        id,
-        since,
-        is_overdue,
-    }) = following.clone()
-    {
-        let seconds = now.duration_since(since).as_secs_f64();
-        let followed = deployments.iter().find(|deployment| deployment.id == id);
-        let has_failed = match followed.map(|deployment| deployment.rollout) {
-            Some(RolloutState::Failed) => true,
-            // It is gone already; what is desired is held because of it.
-            None => !status.held.is_empty(),
-            Some(RolloutState::InProgress | RolloutState::Completed | RolloutState::Unknown) => {
-                false
-            }
-        };
-        if primary.id == id && primary.rollout == RolloutState::Completed {
-            ended.extend((!is_overdue).then_some(("completed", seconds)));
-            let message = format!("{id} completed: {} tasks run", primary.running);
-            events.push(event(status, now, Kind::RolloutCompleted, message));
-            *following = None;
-        } else if has_failed || (primary.id != id && service.is_rolling_back()) {
-            ended.extend((!is_overdue).then_some(("rolled_back", seconds)));
-            let reason = status.held.first().map_or_else(
-                || {
-                    followed
-                        .map(|deployment| deployment.reason.clone())
-                        .unwrap_or_default()
-                },
-                |held| held.reason.clone(),
-            );
-            events.push(event(
-                status,
-                now,
-                Kind::RolledBack,
-                format!("{id} failed: {reason}"),
-            ));
-            *following = None;
-        } else if primary.id != id {
-            *following = None;
-        } else if !is_overdue && plan::is_overdue(&seen.desired, &seen.observed) {
-            ended.push(("timed_out", seconds));
-            *following = Some(Following {
-                id,
-                since,
-                is_overdue: true,
-            });
+/// How a rollout ended, and how many seconds it took, for the metrics.
+fn counted(turn: &Turn) -> Option<(&'static str, f64)> {
+    match turn {
+        Turn::Began(_) => None,
+        Turn::Completed { seconds, .. } => seconds.map(|seconds| ("completed", seconds)),
+        Turn::Failed { seconds, .. } => seconds.map(|seconds| ("rolled_back", seconds)),
+        Turn::TimedOut { seconds } => Some(("timed_out", *seconds)),
+    }
+}
+
+fn tell_turn(turn: Turn, is_first: bool, status: &ServiceStatus, now: Timestamp) -> Option<Event> {
+    let (kind, message) = match turn {
+        Turn::Began(deployment) => {
+            let what = if is_first { "started" } else { "replaced" };
+            let message = format!("{}: its tasks are being {what}", deployment.id);
+            (Kind::RolloutStarted, message)
         }
-    }
-    let is_new = primary.rollout == RolloutState::InProgress && !service.is_rolling_back();
-    if is_new && following.is_none() {
-        let is_first = deployments.len() == 1;
-        *following = Some(begin(
-            primary,
-            is_first,
-            primary.desired,
-            status,
-            now,
-            events,
-        ));
-    }
+        Turn::Completed { deployment, .. } => {
+            let message = format!(
+                "{} completed: {} tasks run",
+                deployment.id, deployment.running
+            );
+            (Kind::RolloutCompleted, message)
+        }
+        Turn::Failed { id, reason, .. } => {
+            let held = status.held.first().map(|held| held.reason.clone());
+            let reason = held.or(reason).unwrap_or_default();
+            (Kind::RolledBack, format!("{id} failed: {reason}"))
+        }
+        Turn::TimedOut { .. } => return None,
+    };
+    Some(event(status, now, kind, message))
 }
 
-/// A deployment has begun: by another hand, or by the call that was just made.
-fn begin(
-    deployment: &Deployment,
-    is_first: bool,
-    tasks: u32,
-    status: &ServiceStatus,
-    now: Timestamp,
-    events: &mut Vec<Event>,
-) -> Following {
-    let what = if is_first { "started" } else { "replaced" };
-    let message = format!("{}: {tasks} tasks are to be {what}", deployment.id);
-    events.push(event(status, now, Kind::RolloutStarted, message));
-    Following {
-        id: deployment.id.clone(),
-        since: deployment.created_at.unwrap_or(now),
-        is_overdue: false,
-    }
-}
-
-/// What differs is told when it is first seen, whatever becomes of the repair.
+/// Drift is told when it is first seen, whatever becomes of the repair; an edit, when it has been sent.
 fn tell_changes(
     plan: &Plan,
     is_done: bool,
     status: &ServiceStatus,
     told: &[Difference],
     now: Timestamp,
-    events: &mut Vec<Event>,
-) {
+) -> Option<Event> {
     let is_fresh = |difference: &&Difference| !told.contains(difference);
     let fresh: Vec<_> = status.drift.iter().filter(is_fresh).cloned().collect();
     if !status.drift.is_empty() && fresh.is_empty() {
-        return;
+        return None;
     }
     let acts = !plan.steps.is_empty();
     let outcome = match (acts, is_done) {
@@ -258,7 +197,9 @@ fn tell_changes(
         Some(Cause::Create) if acts && is_done => {
             (Kind::Created, format!("{} was created", status.name))
         }
-        Some(Cause::Edit) if acts => (Kind::Applied, format!("the manifest was edited: {paths}")),
+        Some(Cause::Edit) if acts && is_done => {
+            (Kind::Applied, format!("the manifest was edited: {paths}"))
+        }
         Some(Cause::Retry) if acts && is_done => {
             (Kind::Applied, "what failed is tried again".to_owned())
         }
@@ -267,12 +208,14 @@ fn tell_changes(
             Kind::Redeployed,
             "too few targets were healthy for too long: the tasks are being replaced".to_owned(),
         ),
-        Some(Cause::Create | Cause::Edit | Cause::Retry | Cause::TargetHealth) | None => return,
+        Some(Cause::Create | Cause::Edit | Cause::Retry | Cause::TargetHealth) | None => {
+            return None;
+        }
     };
-    events.push(Event {
+    Some(Event {
         changes,
         ..event(status, now, kind, message)
-    });
+    })
 }
 
 fn tell_phase(
@@ -337,8 +280,7 @@ mod tests {
             drift: differences(drift),
             ..status::unknown(key, String::new(), None, now)
         };
-        let mut events = Vec::new();
-        tell_changes(&plan, true, &status, &differences(told), now, &mut events);
+        let event = tell_changes(&plan, true, &status, &differences(told), now);
         let paths = |event: Event| {
             event
                 .changes
@@ -346,7 +288,7 @@ mod tests {
                 .map(|change| change.path)
                 .collect()
         };
-        events.into_iter().map(paths).collect()
+        event.into_iter().map(paths).collect()
     }
 
     #[test]

@@ -9,6 +9,9 @@ use crate::{
     status::{Phase, Rollout},
 };
 
+/// How old an event of ECS may be that explains what is missing now.
+const COMPLAINTS: SignedDuration = SignedDuration::from_mins(10);
+
 /// The phase, and the sentence for it. The first that applies, worst first.
 pub(super) fn judge(
     desired: &Desired,
@@ -38,7 +41,7 @@ pub(super) fn judge(
         return (Phase::Degraded, all.join("; "));
     }
     if let Some(rollout) = rollout {
-        return (Phase::Progressing, rollout_message(rollout, observed));
+        return (Phase::Progressing, rollout_message(rollout, observed, plan));
     }
     if let Some(cause) = plan.cause.filter(|_| !plan.steps.is_empty()) {
         return (Phase::Progressing, steps_message(cause, plan));
@@ -98,7 +101,7 @@ fn held_message(
     ))
 }
 
-fn rollout_message(rollout: &Rollout, observed: &Observed) -> String {
+fn rollout_message(rollout: &Rollout, observed: &Observed, plan: &Plan) -> String {
     let verb = if rollout.rolling_back {
         "rolling back, "
     } else {
@@ -115,8 +118,13 @@ fn rollout_message(rollout: &Rollout, observed: &Observed) -> String {
         .map_or_else(String::new, |targets| {
             format!(", {} of {} targets healthy", targets.healthy, targets.total)
         });
+    let waiting = if plan.blocked.contains(&Blocked::RollingBack) {
+        "; the change waits for its end"
+    } else {
+        ""
+    };
     format!(
-        "{verb}{} of {} new tasks running{failed}{targets}",
+        "{verb}{} of {} new tasks running{failed}{targets}{waiting}",
         rollout.running, rollout.desired
     )
 }
@@ -144,6 +152,14 @@ fn health(desired: &Desired, observed: &Observed) -> (Phase, String) {
         return (Phase::Progressing, String::new());
     };
     let (running, wanted) = (service.running_count(), service.desired_count());
+    let recently = observed
+        .aws_time
+        .saturating_sub(COMPLAINTS)
+        .unwrap_or(observed.aws_time);
+    let complaint = match service.complaint(recently) {
+        Some(complaint) if running < wanted => format!("; ECS {complaint}"),
+        Some(_) | None => String::new(),
+    };
     if let (Some(health), Some(targets)) = (&desired.manifest.target_health, &observed.targets)
         && plan::is_below_minimum(Some(health), observed)
     {
@@ -155,7 +171,7 @@ fn health(desired: &Desired, observed: &Observed) -> (Phase, String) {
             Some(_) | None => String::new(),
         };
         let message = format!(
-            "{} of {} targets healthy, {} wanted{answered}",
+            "{} of {} targets healthy, {} wanted{answered}{complaint}",
             targets.healthy, targets.total, health.minimum_healthy
         );
         return (Phase::Degraded, message);
@@ -172,7 +188,7 @@ fn health(desired: &Desired, observed: &Observed) -> (Phase, String) {
     if running < wanted {
         return (
             Phase::Progressing,
-            format!("{running} of {wanted} tasks running"),
+            format!("{running} of {wanted} tasks running{complaint}"),
         );
     }
     (Phase::Synced, String::new())
