@@ -95,38 +95,21 @@ async fn a_rolling_change_fails_no_request() {
     }
 }
 
-/// The race itself: the target closes idle connections and its socket while it is still in the routes.
+/// The target leaves an idle connection after each answer and closes it without a word, often while the next request
+/// goes out on it. A new connection that it closes is another matter: that is a 502, as with ALB.
 #[tokio::test]
 async fn idle_connections_that_the_target_closes_fail_no_request() {
     let world = World::new();
-    let stays = Backend::start("stays").await;
-    world.put(1, stays.at);
+    let (at, requests) = raw_backend(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+    world.put(1, at);
     world.route(&[1]);
-    let stop = Arc::new(AtomicBool::new(false));
-    // Without bodies and one after the other, so that each request finds an idle connection.
-    let requests = {
-        let (stop, client, at) = (Arc::clone(&stop), world.client.clone(), world.at);
-        tokio::spawn(async move {
-            let mut statuses = BTreeSet::new();
-            while !stop.load(Ordering::SeqCst) {
-                let uri = format!("http://{at}/").parse().unwrap();
-                let response = client.get(uri).await.unwrap();
-                statuses.insert(response.status().as_u16());
-                response.into_body().collect().await.unwrap();
-            }
-            statuses
-        })
-    };
-    for round in 2..40u8 {
-        let leaves = Backend::start("leaves").await;
-        world.put(round, leaves.at);
-        world.route(&[1, round]);
-        served(&leaves, 10).await;
-        leaves.stop().await;
-        served(&stays, 5).await;
+    let hammer = Hammer::start(&world, "GET");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while requests.load(Ordering::SeqCst) < 2_000 {
+        assert!(Instant::now() < deadline, "the target gets no requests");
+        sleep(Duration::from_millis(2)).await;
     }
-    stop.store(true, Ordering::SeqCst);
-    assert_eq!(requests.await.unwrap(), BTreeSet::from([200]));
+    assert!(hammer.stop().await >= 1_000);
 }
 
 #[tokio::test]
