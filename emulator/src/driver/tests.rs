@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::core::{ContainerLaunch, LocalImage, LogTarget, Port, ProbeResult};
+use crate::core::{Check, ContainerLaunch, LocalImage, LogTarget, Port, ProbeResult};
 
 const TASK: &str = "arn:aws:ecs:us-east-1:000000000000:task/main/0123abcd";
 
@@ -100,7 +100,9 @@ impl World {
                 }
                 Event::ContainerExited { exit_code, .. } => return (lines, exit_code),
                 Event::TaskStarted { .. } => {}
-                other @ (Event::TaskFailedToStart { .. } | Event::ProbeFinished { .. }) => {
+                other @ (Event::TaskFailedToStart { .. }
+                | Event::CheckFinished { .. }
+                | Event::ProbeFinished { .. }) => {
                     panic!("{other:?}")
                 }
             }
@@ -421,4 +423,52 @@ async fn probes_say_what_came_back() {
         };
         assert_eq!(event, finished, "port {port}");
     }
+}
+
+/// The outcome of a shell script as a check of container `api`.
+async fn check(world: &mut World, script: &str, timeout: Duration) -> bool {
+    world.driver.check(Check {
+        task: TASK.into(),
+        container: "api".into(),
+        command: vec!["/bin/sh".into(), "-c".into(), script.into()],
+        timeout,
+    });
+    loop {
+        if let Event::CheckFinished { passed, .. } = world.event().await {
+            return passed;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_check_has_its_containers_environment_and_passes_with_exit_code_0() {
+    let mut world = World::start().await;
+    let mut container = world.container("api", "sleep 600");
+    container.environment = BTreeMap::from([("ROLE".into(), "api".into())]);
+    world.launch(vec![container]);
+    world.started().await;
+    let (long, short) = (Duration::from_secs(20), Duration::from_millis(200));
+    assert!(
+        check(
+            &mut world,
+            "test $ROLE = api && test $HOST = 127.0.0.1",
+            long
+        )
+        .await
+    );
+    assert!(!check(&mut world, "exit 3", long).await);
+    assert!(!check(&mut world, "sleep 600 & sleep 600", short).await);
+    // Only the container itself is left.
+    assert_eq!(world.file("tasks.pids").as_array().unwrap().len(), 1);
+    let before = Instant::now();
+    world.driver.check(Check {
+        task: TASK.into(),
+        container: "api".into(),
+        command: vec!["sleep".into(), "600".into()],
+        timeout: long,
+    });
+    world.driver.stop_task(TASK);
+    world.end().await;
+    world.until_empty("tasks.pids").await;
+    assert!(before.elapsed() < long, "a check ends with its container");
 }

@@ -8,6 +8,7 @@
 mod api;
 mod breaker;
 mod chaos;
+mod container_health;
 mod definitions;
 mod elb_calls;
 mod elb_nonsense;
