@@ -19,6 +19,25 @@ async fn without_a_target_it_answers_503_as_alb_does() {
     }
 }
 
+/// A target that reads a request and answers with these bytes, whatever they are, and closes.
+async fn raw_backend(answer: &'static [u8]) -> (SocketAddr, Arc<AtomicUsize>) {
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = socket.local_addr().unwrap();
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&requests);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = socket.accept().await.unwrap();
+            let mut buffer = [0; 4096];
+            if stream.read(&mut buffer).await.unwrap() > 0 {
+                counter.fetch_add(1, Ordering::SeqCst);
+                stream.write_all(answer).await.unwrap();
+            }
+        }
+    });
+    (at, requests)
+}
+
 #[tokio::test]
 async fn a_broken_answer_is_502_and_is_asked_for_once() {
     for answer in [

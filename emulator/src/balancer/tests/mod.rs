@@ -79,25 +79,6 @@ impl Backend {
     }
 }
 
-/// A target that reads a request and answers with these bytes, whatever they are, and closes.
-async fn raw_backend(answer: &'static [u8]) -> (SocketAddr, Arc<AtomicUsize>) {
-    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = socket.local_addr().unwrap();
-    let requests = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&requests);
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = socket.accept().await.unwrap();
-            let mut buffer = [0; 4096];
-            if stream.read(&mut buffer).await.unwrap() > 0 {
-                counter.fetch_add(1, Ordering::SeqCst);
-                stream.write_all(answer).await.unwrap();
-            }
-        }
-    });
-    (at, requests)
-}
-
 async fn serve(
     name: &'static str,
     stream: TcpStream,
