@@ -21,6 +21,7 @@ mod logs;
 mod network;
 mod nonsense;
 mod purity;
+mod reads;
 mod registry;
 mod rollouts;
 mod run_task;
