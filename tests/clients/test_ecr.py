@@ -1,7 +1,9 @@
 """ECR: repositories, images by tag and digest, and layers as far as a push needs them."""
 
+import base64
 import hashlib
 import json
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -155,3 +157,12 @@ def test_layers(aws, repository):
 def test_names_are_checked(raw, bad):
     with refused("InvalidParameterException"):
         raw.ecr.create_repository(repositoryName=bad)
+
+
+def test_a_login_is_for_half_a_day_and_this_registry(aws):
+    login = aws.ecr.get_authorization_token()["authorizationData"]
+    assert [data["proxyEndpoint"] for data in login] == [f"https://{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"]
+    user, password = base64.b64decode(login[0]["authorizationToken"]).decode().split(":")
+    assert user == "AWS" and len(password) > 32
+    left = login[0]["expiresAt"] - datetime.now(timezone.utc)
+    assert timedelta(hours=11, minutes=59) < left < timedelta(hours=12, minutes=1)

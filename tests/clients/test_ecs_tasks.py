@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from conftest import NETWORK, definition, in_pages, refused, service
+from conftest import NETWORK, container, definition, in_pages, refused, service
 from emulator import until
 
 WAIT = {"Delay": 1, "MaxAttempts": 30}
@@ -65,6 +65,35 @@ def test_a_task_alone_runs_until_it_is_stopped(aws, cluster, task_definition):
     for task in arns:
         aws.ecs.stop_task(cluster=cluster, task=task)
     aws.ecs.get_waiter("tasks_stopped").wait(cluster=cluster, tasks=arns, WaiterConfig=WAIT)
+
+
+def test_a_container_that_fails_its_health_check_is_replaced(aws, cluster, name, image, tmp_path):
+    ill = tmp_path / "ill"
+    check = {"command": ["CMD-SHELL", f"test -n \"$PORT\" && test ! -e {ill}"], "interval": 5, "retries": 1}
+    registered = aws.ecs.register_task_definition(
+        **definition(name, containerDefinitions=[container(image, healthCheck=check)])
+    )["taskDefinition"]
+    assert registered["containerDefinitions"][0]["healthCheck"] == {**check, "timeout": 5}
+    aws.ecs.create_service(**service(cluster, name, registered["taskDefinitionArn"], count=1))
+    aws.ecs.get_waiter("services_stable").wait(cluster=cluster, services=[name], WaiterConfig=WAIT)
+
+    def tasks(status):
+        arns = aws.ecs.list_tasks(cluster=cluster, serviceName=name, desiredStatus=status)["taskArns"]
+        return described(aws, cluster, arns) if arns else []
+
+    def deployment():
+        return aws.ecs.describe_services(cluster=cluster, services=[name])["services"][0]["deployments"][0]
+
+    until(lambda: deployment()["rolloutState"] == "COMPLETED", "the container is healthy")
+    assert [(task["healthStatus"], task["containers"][0]["healthStatus"]) for task in tasks("RUNNING")] == [
+        ("HEALTHY", "HEALTHY")
+    ]
+    ill.touch()
+    until(lambda: {task["healthStatus"] for task in tasks("RUNNING")} >= {"UNHEALTHY"}, "it is unhealthy")
+    ill.unlink()
+    until(lambda: tasks("STOPPED"), "it is replaced")
+    assert tasks("STOPPED")[0]["stoppedReason"] == "Task failed container health checks"
+    aws.ecs.delete_service(cluster=cluster, service=name, force=True)
 
 
 def test_a_task_alone_ends_with_its_container(aws, emulator, cluster, name):

@@ -147,6 +147,7 @@ WRONG = {
     "a name too long": {"Name": "a" * 33},
     "a name with a dot": {"Name": "a.b"},
     "a name that begins with -": {"Name": "-a"},
+    "a name that begins with internal-": {"Name": "internal-a"},
     "an odd scheme": {"Scheme": "sideways"},
 }
 

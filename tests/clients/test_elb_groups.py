@@ -101,6 +101,8 @@ def test_what_is_missing(aws, name):
     group = create(aws, name)["TargetGroupArn"]
     with refused("ValidationError|InvalidTarget"):
         aws.elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": "not-an-address"}])
+    with refused("ValidationError", "is not in 10.0.0.0/8"):
+        aws.elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": "8.8.8.8"}])
 
 
 def test_targets_by_hand(aws, name):

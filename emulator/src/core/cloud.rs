@@ -103,6 +103,7 @@ impl Cloud {
             match timer {
                 Timer::Task(arn) => self.step_task(&arn, now),
                 Timer::Target(group, target) => self.step_target(&group, target, now),
+                Timer::Check(task, container) => self.step_check(&task, &container),
                 Timer::Service(arn) => self.step_service(&arn, now),
                 Timer::Definition(arn) => self.step_definition(&arn, now),
             }
@@ -128,6 +129,11 @@ impl Cloud {
                 container,
                 exit_code,
             } => self.container_exited(&task, &container, exit_code, now),
+            Event::CheckFinished {
+                task,
+                container,
+                passed,
+            } => self.check_finished(&task, &container, passed, now),
             Event::ProbeFinished { id, result } => self.probe_finished(id, result, now),
             Event::Output { log, lines } => self.logs.append(&log, lines, now),
         }

@@ -20,6 +20,8 @@ pub enum Effect {
     },
     /// Make one HTTP health check. Answered by exactly one [`Event::ProbeFinished`].
     Probe(Probe),
+    /// Run a container's health check. Answered by one [`Event::CheckFinished`], unless the container ends meanwhile.
+    Check(Check),
     /// The balancer's whole table has changed to this. It must be in force before any later effect is carried out.
     Routes(Vec<Route>),
 }
@@ -129,6 +131,19 @@ pub struct Probe {
     pub timeout: Duration,
 }
 
+/// One health check of one container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// The task's ARN.
+    pub task: String,
+    /// The container's name.
+    pub container: String,
+    /// The program and its arguments. It has the container's environment.
+    pub command: Vec<String>,
+    /// From its start to SIGKILL.
+    pub timeout: Duration,
+}
+
 /// Something that happened outside the model.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -153,12 +168,21 @@ pub enum Event {
         /// The exit code; 128 + the signal's number when it was ended by one.
         exit_code: i32,
     },
-    /// A health check ended.
+    /// A target's health check ended.
     ProbeFinished {
         /// The probe's id.
         id: u64,
         /// How it ended.
         result: ProbeResult,
+    },
+    /// A container's health check ended.
+    CheckFinished {
+        /// The task's ARN.
+        task: String,
+        /// The container's name.
+        container: String,
+        /// It ended in time, with exit code 0.
+        passed: bool,
     },
     /// Lines of a container's output.
     Output {

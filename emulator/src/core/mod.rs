@@ -17,7 +17,8 @@ mod time;
 pub use call::{ApiError, Call, Reply, Service};
 pub use cloud::{Cloud, Settings, is_write};
 pub use effect::{
-    ContainerLaunch, Effect, Event, LocalImage, LogTarget, Port, Probe, ProbeResult, TaskLaunch,
+    Check, ContainerLaunch, Effect, Event, LocalImage, LogTarget, Port, Probe, ProbeResult,
+    TaskLaunch,
 };
 pub use elb::{
     Action, Condition, FixedResponse, Network, Redirect, RequestHead, Route, RouteRule,

@@ -90,6 +90,8 @@ pub(crate) enum Timer {
     Task(String),
     /// A target's next step: its group's ARN and itself.
     Target(String, Target),
+    /// A container's health check: its task's ARN and its name.
+    Check(String, String),
     /// A look at a service, by ARN.
     Service(String),
     /// A look at a deleted task definition, by ARN.

@@ -2,6 +2,7 @@
 //! loopback. Reports back as [`Event`]s. Knows nothing of services, deployments or health.
 
 mod addresses;
+mod check;
 mod container;
 mod discovery;
 mod ledger;
@@ -22,10 +23,10 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use self::addresses::Addresses;
-use self::{discovery::Discovery, ledger::Ledger};
+use self::{check::Rooms, discovery::Discovery, ledger::Ledger};
 use crate::{
     clock::Clock,
-    core::{Event, Probe, TaskLaunch},
+    core::{Check, Event, Probe, TaskLaunch},
 };
 
 /// What a process gets between SIGTERM and SIGKILL when the emulator itself ends, if its own stop timeout is longer.
@@ -49,6 +50,7 @@ struct World {
     addresses: Arc<Addresses>,
     ledger: Ledger,
     discovery: Discovery,
+    rooms: Rooms,
     clock: Clock,
     events: mpsc::Sender<Event>,
     /// The emulator ends: stop everything, and do not take long over it.
@@ -73,6 +75,7 @@ impl Driver {
                 addresses: Arc::new(Addresses::default()),
                 ledger: Ledger::open(state).await?,
                 discovery: Discovery::open(state)?,
+                rooms: Rooms::default(),
                 clock,
                 events,
                 ending: CancellationToken::new(),
@@ -116,6 +119,20 @@ impl Driver {
                 result,
             };
             world.report(event).await;
+        });
+    }
+
+    pub(crate) fn check(&self, check: Check) {
+        let world = Arc::clone(&self.world);
+        self.running.spawn(async move {
+            if let Some(passed) = check::run(&world, &check).await {
+                let event = Event::CheckFinished {
+                    task: check.task,
+                    container: check.container,
+                    passed,
+                };
+                world.report(event).await;
+            }
         });
     }
 

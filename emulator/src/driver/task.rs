@@ -26,16 +26,20 @@ pub(super) async fn run(world: &Arc<World>, launch: TaskLaunch, stop: Cancellati
     let mut containers = JoinSet::new();
     let mut failure = None;
     for container in &launch.containers {
+        let environment = environment(container, &ports);
         let spawn = Spawn {
             launch: container,
-            environment: environment(container, &ports),
+            environment: environment.clone(),
         };
         match Container::spawn(world, spawn).await {
             Ok(running) => {
                 let (world, stop) = (Arc::clone(world), stop.clone());
                 let (task, name) = (task.clone(), container.name.clone());
+                let ended = world.rooms.open(&task, &name, environment);
                 containers.spawn(async move {
                     let exit_code = running.run(&world, &stop).await;
+                    ended.cancel();
+                    world.rooms.close(&task, &name);
                     Event::ContainerExited {
                         task,
                         container: name,

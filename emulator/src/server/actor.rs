@@ -146,6 +146,7 @@ impl Actor {
                 Effect::StartTask(launch) => self.driver.start_task(launch),
                 Effect::StopTask { task } => self.driver.stop_task(&task),
                 Effect::Probe(probe) => self.driver.probe(probe),
+                Effect::Check(check) => self.driver.check(check),
                 Effect::Routes(routes) => self.balancer.apply(routes),
             }
         }

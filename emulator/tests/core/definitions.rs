@@ -99,8 +99,18 @@ fn definitions_are_checked() {
     );
     refuse(
         "/containerDefinitions/0",
-        json!({ "name": "a", "image": "b", "healthCheck": { "command": ["x"] } }),
-        "does not support containerDefinitions[0].healthCheck",
+        json!({ "name": "a", "image": "b", "healthCheck": { "command": ["CMD-SHELL"] } }),
+        "has no command",
+    );
+    refuse(
+        "/containerDefinitions/0",
+        json!({ "name": "a", "image": "b", "healthCheck": { "command": ["x"], "interval": 4 } }),
+        "containerDefinitions[0].healthCheck.interval must be between 5 and 300",
+    );
+    refuse(
+        "/containerDefinitions/0",
+        json!({ "name": "a", "image": "b", "entryPoint": ["x"] }),
+        "does not support containerDefinitions[0].entryPoint",
     );
     assert_eq!(
         world.ecs("ListTaskDefinitions", json!({}))["taskDefinitionArns"],

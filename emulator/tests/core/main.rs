@@ -8,6 +8,7 @@
 mod api;
 mod breaker;
 mod chaos;
+mod container_health;
 mod definitions;
 mod elb_calls;
 mod elb_nonsense;
@@ -20,6 +21,7 @@ mod logs;
 mod network;
 mod nonsense;
 mod purity;
+mod reads;
 mod registry;
 mod rollouts;
 mod run_task;

@@ -160,6 +160,17 @@ impl World {
                     };
                     self.later(Duration::from_millis(10), event);
                 }
+                Effect::Check(check) => {
+                    let (launch, _) = &self.processes[&check.task];
+                    let passed =
+                        behaviour(launch) != "unhealthy" && !self.ill.contains(&launch.address);
+                    let event = Event::CheckFinished {
+                        task: check.task,
+                        container: check.container,
+                        passed,
+                    };
+                    self.later(Duration::from_millis(10), event);
+                }
                 Effect::Routes(routes) => {
                     self.routes = routes;
                     let served = self.served();

@@ -1,6 +1,7 @@
 //! ECR: repositories and images. An image is the manifest of an executable on this machine; images of layers can be
 //! pushed too, but nothing here can run them.
 
+mod authorization;
 mod image_reads;
 mod images;
 mod layers;
@@ -124,6 +125,7 @@ impl Cloud {
             "TagResource" => self.tag_repository(input),
             "UntagResource" => self.untag_repository(input),
             "ListTagsForResource" => self.list_repository_tags(input),
+            "GetAuthorizationToken" => self.authorization_token(input, now),
             "BatchCheckLayerAvailability" => self.batch_check_layers(input),
             "InitiateLayerUpload" => self.initiate_layer_upload(input),
             "UploadLayerPart" => self.upload_layer_part(input),

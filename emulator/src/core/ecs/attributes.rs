@@ -40,6 +40,7 @@ pub(super) fn required_attributes(document: &Map<String, Value>) -> Vec<Value> {
             "ecs.capability.secrets.ssm.environment-variables",
             secret_from(":ssm:"),
         ),
+        ("ecs.capability.container-health-check", has("healthCheck")),
         (
             "ecs.capability.container-ordering",
             has("startTimeout") || has("stopTimeout"),

@@ -71,10 +71,10 @@ impl Cloud {
             };
             let group = self.ill_target(task).map(|(group, _, _)| group);
             let (id, deployment) = (task.id.clone(), task.deployment().map(str::to_owned));
-            let reason = format!(
-                "Task failed ELB health checks in (target-group {})",
-                group.unwrap_or_default()
-            );
+            let reason = match group {
+                Some(group) => format!("Task failed ELB health checks in (target-group {group})"),
+                None => "Task failed container health checks".to_owned(),
+            };
             service.count_failure(deployment.as_deref().unwrap_or_default());
             service.steady = None;
             let message = format!(") has stopped 1 running tasks: {}.", tasks_text(&[id]));

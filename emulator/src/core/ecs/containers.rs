@@ -12,6 +12,7 @@ use super::{
     container_parts::{
         check_linux_parameters, check_without_effect, log_configuration, pairs, port_mappings,
     },
+    health_check,
     task_size::size,
 };
 use crate::core::{ApiError, error::client, input::Input};
@@ -61,7 +62,7 @@ const CONTAINER_MEMBERS: [&str; 42] = [
     "credentialSpecs",
 ];
 /// What a local process cannot have. Limits of resources and users are accepted and have no effect.
-const UNSUPPORTED: [&str; 23] = [
+const UNSUPPORTED: [&str; 22] = [
     "repositoryCredentials",
     "links",
     "restartPolicy",
@@ -74,7 +75,6 @@ const UNSUPPORTED: [&str; 23] = [
     "privileged",
     "dnsServers",
     "extraHosts",
-    "healthCheck",
     "hostname",
     "interactive",
     "pseudoTerminal",
@@ -248,6 +248,9 @@ fn normalized_container(
     }
     if let Some(log) = log_configuration(container, has_role)? {
         view.insert("logConfiguration".to_owned(), log);
+    }
+    if let Some(check) = health_check::normalized(container)? {
+        view.insert("healthCheck".to_owned(), check);
     }
     view.insert("systemControls".to_owned(), json!([]));
     for key in CONTAINER_MEMBERS {

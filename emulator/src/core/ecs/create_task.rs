@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
+    health_check::HealthCheck,
     launch::text,
     service::{Balancer, Service},
     tags::Tags,
@@ -175,6 +176,8 @@ impl Cloud {
                 exit_code: None,
                 reason: None,
                 ended: false,
+                started: None,
+                check: HealthCheck::of(&container),
             });
         }
         made

@@ -94,12 +94,14 @@ impl Cloud {
             task.launch = Launch::Started;
             task.version += 1;
             for container in &mut task.containers {
+                container.started = Some(now);
                 container.runtime = Some(format!("{}-{}", task.id, self.ids.hex(10)));
             }
             if task.is_leaving() {
                 self.terminate(&mut task);
             } else {
                 task.status = Status::Activating;
+                self.begin_container_checks(&task, now);
                 self.register(&mut task, now);
                 let at = self.pace.after(now, time::ACTIVATE);
                 self.schedule(&mut task, at);

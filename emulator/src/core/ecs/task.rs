@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{service::Balancer, tags::Tags};
+use super::{health_check::HealthCheck, service::Balancer, tags::Tags};
 use crate::core::elb::Target;
 
 #[derive(Debug, Clone)]
@@ -156,6 +156,8 @@ pub(super) struct Container {
     pub(super) exit_code: Option<i32>,
     pub(super) reason: Option<String>,
     pub(super) ended: bool,
+    pub(super) started: Option<Timestamp>,
+    pub(super) check: Option<HealthCheck>,
 }
 
 /// Why a task was told to stop.

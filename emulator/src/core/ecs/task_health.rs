@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
+    health_check::Health,
     scheduler::Phase,
     service::Service,
     task::{Status, Task},
@@ -34,7 +35,7 @@ impl Cloud {
             let ill = self.ill_target(task);
             if let (Some(Phase::Running), Some(started)) = (phase, task.started) {
                 // By then time alone will have changed how it counts.
-                let turns = if task.targets.is_empty() {
+                let turns = if task.targets.is_empty() && !task.is_checked() {
                     self.pace.after(started, time::UNCHECKED)
                 } else {
                     later(started, service.settings.grace)
@@ -53,12 +54,14 @@ impl Cloud {
                     service.count_success(deployment.as_deref().unwrap_or_default());
                 }
             }
-            if let (Some(Phase::Unhealthy), Some((group, port, cause)), false) = (phase, ill, said)
-            {
+            if phase == Some(Phase::Unhealthy) && !said {
                 task.said_unhealthy = true;
-                let message = format!(
-                    ") (task {id}) (port {port}) is unhealthy in (target-group {group}) due to (reason {cause})."
-                );
+                let message = match ill {
+                    Some((group, port, cause)) => format!(
+                        ") (task {id}) (port {port}) is unhealthy in (target-group {group}) due to (reason {cause})."
+                    ),
+                    None => format!(") (task {id}) failed container health checks."),
+                };
                 service.say(&mut self.ids, now, &message);
             }
         }
@@ -92,7 +95,11 @@ impl Cloud {
         let (Status::Running, Some(started)) = (task.status, task.started) else {
             return Some(Phase::Starting);
         };
-        if task.targets.is_empty() {
+        let in_grace = now < later(started, service.settings.grace);
+        if task.health() == Health::Unhealthy && !in_grace {
+            return Some(Phase::Unhealthy);
+        }
+        if task.targets.is_empty() && !task.is_checked() {
             let healthy = self.pace.after(started, time::UNCHECKED) <= now;
             return Some(if healthy {
                 Phase::Healthy
@@ -101,14 +108,11 @@ impl Cloud {
             });
         }
         let state = |(group, target): &(String, _)| self.elb.state(group, *target);
-        if task
-            .targets
-            .iter()
-            .all(|target| state(target) == Some(State::Healthy))
-        {
+        let passes = !task.is_checked() || task.health() == Health::Healthy;
+        let mut targets = task.targets.iter();
+        if passes && targets.all(|target| state(target) == Some(State::Healthy)) {
             return Some(Phase::Healthy);
         }
-        let in_grace = now < later(started, service.settings.grace);
         let ill = self.ill_target(task).is_some() && !in_grace;
         Some(if ill {
             Phase::Unhealthy

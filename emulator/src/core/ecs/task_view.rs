@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    health_check::Health,
     tags,
     task::{Container, Status, Task},
 };
@@ -48,7 +49,7 @@ impl Cloud {
             "desiredStatus": task.desired_status(),
             "enableExecuteCommand": task.execute_command,
             "group": task.origin.group(),
-            "healthStatus": "UNKNOWN",
+            "healthStatus": task.health().word(),
             "lastStatus": task.status.word(),
             "launchType": "FARGATE",
             "memory": task.size.1,
@@ -145,7 +146,7 @@ fn container_view(task: &Task, container: &Container) -> Value {
             "attachmentId": task.attachment,
             "privateIpv4Address": task.address.to_string(),
         }],
-        "healthStatus": "UNKNOWN",
+        "healthStatus": container.check.as_ref().map_or(Health::Unknown, |check| check.health).word(),
         "cpu": container.cpu,
     });
     let optional = [

@@ -51,6 +51,11 @@ impl Cloud {
         choice(&input, "IpAddressType", &families, &["ipv4"])?;
         let name = input.need("Name")?;
         check_name(&input, "Load balancer", name)?;
+        if name.starts_with("internal-") {
+            return Err(input.error(format!(
+                "Load balancer name '{name}' cannot begin with 'internal-'"
+            )));
+        }
         let schemes = ["internet-facing", "internal"];
         let scheme = choice(&input, "Scheme", &schemes, &schemes)?.unwrap_or("internet-facing");
         let subnets = subnets(&input)?;

@@ -292,9 +292,14 @@ impl Cloud {
             .iter()
             .map(|target| {
                 let id = target.need("Id")?;
-                let address = id.parse().map_err(|_| {
+                let address: Ipv4Addr = id.parse().map_err(|_| {
                     input.error(format!("The IP address '{id}' is not a valid IPv4 address"))
                 })?;
+                if !(address.is_private() || is_carrier_grade(address)) {
+                    return Err(input.error(format!(
+                        "The IP address '{id}' is not in 10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12 or 192.168.0.0/16"
+                    )));
+                }
                 let port = target.int_in("Port", 1, 65_535)?;
                 let port = port.and_then(|port| u16::try_from(port).ok());
                 Ok(Target {
@@ -304,4 +309,11 @@ impl Cloud {
             })
             .collect()
     }
+}
+
+/// With the private ones, all that a target of type `ip` can have. Source:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html>
+fn is_carrier_grade(address: Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    a == 100 && (64..128).contains(&b)
 }
