@@ -3,12 +3,14 @@
 # Names in the VPC are resolved past the groups, so nothing here is about DNS.
 
 locals {
+  # EC2 takes no apostrophe in a description.
+  # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html
   groups = {
-    alb        = "The load balancer: from its clients to the tasks"
-    tasks      = "The API's tasks: from the load balancer to the stores"
+    alb        = "Load balancer: from its clients to the tasks"
+    tasks      = "API tasks: from the load balancer to the stores"
     database   = "PostgreSQL: from the tasks"
     cache      = "Redis: from the tasks"
-    reconciler = "The daemon: reaches AWS, is scraped from within the VPC"
+    reconciler = "Daemon: reaches AWS, is scraped from within the VPC"
   }
 
   https_port    = 443
