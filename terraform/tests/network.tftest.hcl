@@ -49,7 +49,7 @@ run "two_zones" {
   }
 
   assert {
-    condition     = output.private_subnet_ids == [aws_subnet.private["us-east-1a"].id, aws_subnet.private["us-east-1b"].id]
+    condition     = output.private_subnet_ids == tolist([aws_subnet.private["us-east-1a"].id, aws_subnet.private["us-east-1b"].id])
     error_message = "The subnets are handed on in the order of the zones."
   }
 }

@@ -5,12 +5,12 @@ output "vpc_id" {
 
 output "public_subnet_ids" {
   description = "The public subnets, in the order of the zones."
-  value       = [for zone in var.availability_zones : aws_subnet.public[zone].id]
+  value       = tolist([for zone in var.availability_zones : aws_subnet.public[zone].id])
 }
 
 output "private_subnet_ids" {
   description = "The private subnets, in the order of the zones."
-  value       = [for zone in var.availability_zones : aws_subnet.private[zone].id]
+  value       = tolist([for zone in var.availability_zones : aws_subnet.private[zone].id])
 
   # What starts in them pulls its image at once, by these ways.
   depends_on = [aws_route.private_to_nat, aws_route_table_association.private, aws_route.public_to_internet]

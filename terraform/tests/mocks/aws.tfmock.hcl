@@ -51,7 +51,7 @@ mock_resource "aws_secretsmanager_secret" {
 }
 
 mock_resource "aws_secretsmanager_secret_version" {
-  defaults = { arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:evenkeel-dev/url-a1B2c3" }
+  defaults = { secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:evenkeel-dev/url-a1B2c3" }
 }
 
 mock_resource "aws_db_instance" {
