@@ -6,6 +6,9 @@ output "vpc_id" {
 output "public_subnet_ids" {
   description = "The public subnets, in the order of the zones."
   value       = tolist([for zone in var.availability_zones : aws_subnet.public[zone].id])
+
+  # A load balancer that faces the internet is refused in a VPC without a way there.
+  depends_on = [aws_route.public_to_internet, aws_route_table_association.public]
 }
 
 output "private_subnet_ids" {
