@@ -1,0 +1,9 @@
+variable "name" {
+  description = "Name of the cluster."
+  type        = string
+}
+
+variable "container_insights" {
+  description = "disabled, enabled or enhanced."
+  type        = string
+}
