@@ -1,16 +1,21 @@
-//! The configuration, as a pure parse of an injected environment.
+//! The configuration, parsed from an injected environment. Bundles of CA certificates, which some variables name, are read here too.
 //!
 //! Every problem is collected, so that one run shows all of them. A URL's value is never part of a message: it may hold a password.
 
+mod url;
+
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::str::FromStr;
+use std::path::Path;
 
-use bb8_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
-use tokio_postgres::config::{SslMode, SslNegotiation};
+use bb8_redis::redis::ConnectionInfo;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing_subscriber::EnvFilter;
 
+use self::url::Asked;
 use crate::secret::Secret;
+use crate::tls;
 
 /// Looks a variable up; `std::env::var_os` outside tests.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -20,7 +25,7 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 pub(crate) struct ServeConfig {
     pub(crate) address: SocketAddr,
     pub(crate) metrics_address: SocketAddr,
-    pub(crate) redis: Secret<ConnectionInfo>,
+    pub(crate) redis: Secret<Redis>,
     /// Fit for a `Server` header and a metric label.
     pub(crate) version: String,
     pub(crate) base: BaseConfig,
@@ -29,9 +34,24 @@ pub(crate) struct ServeConfig {
 /// What every command that touches the database needs.
 #[derive(Debug)]
 pub(crate) struct BaseConfig {
-    pub(crate) database: Secret<tokio_postgres::Config>,
+    pub(crate) database: Secret<Database>,
     /// A filter that `EnvFilter` has accepted.
     pub(crate) log_filter: String,
+}
+
+/// How to reach PostgreSQL.
+pub(crate) struct Database {
+    /// Its `sslmode` is `disable` or `require`, and `tls` makes the latter a `verify-full`.
+    pub(crate) config: tokio_postgres::Config,
+    pub(crate) tls: MakeRustlsConnect,
+}
+
+/// How to reach Redis.
+pub(crate) struct Redis {
+    /// A TCP address, also where TLS is spoken.
+    pub(crate) info: ConnectionInfo,
+    /// `None` for plain text.
+    pub(crate) tls: Option<ClientConfig>,
 }
 
 /// One variable that is missing or malformed.
@@ -47,7 +67,9 @@ impl ServeConfig {
     pub(crate) fn parse(environment: Environment<'_>) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(environment);
         let base = BaseConfig::read(&mut reader);
-        let redis = reader.required("REDIS_URL", redis_url);
+        let redis = reader
+            .store(&REDIS, url::redis)
+            .map(|(info, tls)| Secret::new(Redis { info, tls }));
         let host = reader.or("HOST", IpAddr::V4(Ipv4Addr::UNSPECIFIED), |text| {
             text.parse().map_err(|_| {
                 format!("is `{text}`, which is not an IP address such as 0.0.0.0 or 127.0.0.1")
@@ -91,7 +113,15 @@ impl BaseConfig {
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let database = reader.required("DATABASE_URL", database_url);
+        let database = reader
+            .store(&DATABASE, url::database)
+            .and_then(|(config, tls)| {
+                // Never asked for a handshake under `sslmode=disable`; if it were, it would trust nobody.
+                let tls =
+                    tls.map_or_else(|| reader.client(&DATABASE, Ok(tls::no_roots())), Some)?;
+                let tls = MakeRustlsConnect::new(tls);
+                Some(Secret::new(Database { config, tls }))
+            });
         let log_filter = reader.or("RUST_LOG", "info".to_owned(), |text| {
             EnvFilter::try_new(text)
                 .map(|_| text.to_owned())
@@ -103,6 +133,26 @@ impl BaseConfig {
         })
     }
 }
+
+/// The variables of a store.
+struct StoreVariables {
+    url: &'static str,
+    ca_file: &'static str,
+    /// What turns TLS on.
+    ask: &'static str,
+}
+
+const DATABASE: StoreVariables = StoreVariables {
+    url: "DATABASE_URL",
+    ca_file: "DATABASE_CA_FILE",
+    ask: "sslmode=verify-full",
+};
+
+const REDIS: StoreVariables = StoreVariables {
+    url: "REDIS_URL",
+    ca_file: "REDIS_CA_FILE",
+    ask: "rediss://",
+};
 
 struct Reader<'a> {
     environment: Environment<'a>,
@@ -129,6 +179,69 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// A store's URL, and the TLS client if it asks for TLS.
+    fn store<T>(
+        &mut self,
+        names: &StoreVariables,
+        parse: fn(&str) -> Result<Asked<T>, String>,
+    ) -> Option<(T, Option<ClientConfig>)> {
+        let url = self.required(names.url, parse);
+        // Read even when the URL is wrong, so that its problems are said in the same run.
+        let roots = self.text(names.ca_file)?.map(|path| {
+            tls::bundle(Path::new(&path)).map_err(|error| (names.ca_file, error.to_string()))
+        });
+        if url.is_none()
+            && let Some(Err((variable, message))) = roots
+        {
+            self.problem(variable, message);
+            return None;
+        }
+        match (url?, roots) {
+            (Asked::Verified(target), roots) => {
+                let roots = roots.unwrap_or_else(|| self.system_roots(names));
+                Some((target, Some(self.client(names, roots)?)))
+            }
+            (Asked::Plain(target), None) => Some((target, None)),
+            (Asked::Plain(_), Some(_)) => {
+                let message = format!(
+                    "is set, but {} does not ask for TLS; write {} there, or unset this",
+                    names.url, names.ask
+                );
+                self.problem(names.ca_file, message);
+                None
+            }
+        }
+    }
+
+    fn system_roots(
+        &self,
+        names: &StoreVariables,
+    ) -> Result<RootCertStore, (&'static str, String)> {
+        tls::system().map_err(|error| {
+            let configured = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+                .into_iter()
+                .find(|name| (self.environment)(name).is_some());
+            let remedy = format!("{error}; correct it or set {}", names.ca_file);
+            match configured {
+                Some(variable) => (variable, format!("does not help {}: {remedy}", names.url)),
+                None => (names.url, format!("asks for TLS, but {remedy}")),
+            }
+        })
+    }
+
+    fn client(
+        &mut self,
+        names: &StoreVariables,
+        roots: Result<RootCertStore, (&'static str, String)>,
+    ) -> Option<ClientConfig> {
+        roots
+            .and_then(|roots| {
+                tls::client(roots).map_err(|error| (names.url, format!("cannot use TLS: {error}")))
+            })
+            .map_err(|(variable, message)| self.problem(variable, message))
+            .ok()
     }
 
     fn or<T>(
@@ -187,43 +300,6 @@ fn version(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("is not a version: at most 64 letters, digits and `._+-`".to_owned())
-    }
-}
-
-const NO_TLS: &str = "asks for TLS, which this build does not speak";
-
-fn database_url(text: &str) -> Result<Secret<tokio_postgres::Config>, String> {
-    // The parser knows no `verify-…` modes; without this they would read as a mere typing error.
-    if text.contains("sslmode=verify-") {
-        return Err(format!("{NO_TLS}; use sslmode=disable"));
-    }
-    let config = tokio_postgres::Config::from_str(text).map_err(|_| {
-        "is not a PostgreSQL URL such as postgres://user:password@host:5432/database (the value is not shown, it may hold a password)".to_owned()
-    })?;
-    if config.get_ssl_mode() == SslMode::Require
-        || config.get_ssl_negotiation() == SslNegotiation::Direct
-    {
-        return Err(format!("{NO_TLS}; use sslmode=disable"));
-    }
-    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-        return Err("names no host (the value is not shown)".to_owned());
-    }
-    Ok(Secret::new(config))
-}
-
-fn redis_url(text: &str) -> Result<Secret<ConnectionInfo>, String> {
-    let scheme = text.split(':').next().unwrap_or_default();
-    if matches!(scheme, "rediss" | "valkeys") {
-        return Err(format!("{NO_TLS}; use redis://"));
-    }
-    let malformed = "is not a Redis URL such as redis://:password@host:6379/0 (the value is not shown, it may hold a password)";
-    let info = text
-        .into_connection_info()
-        .map_err(|_| malformed.to_owned())?;
-    match info.addr() {
-        ConnectionAddr::Tcp(..) => Ok(Secret::new(info)),
-        ConnectionAddr::TcpTls { .. } => Err(format!("{NO_TLS}; use redis://")),
-        ConnectionAddr::Unix(_) | _ => Err(malformed.to_owned()),
     }
 }
 
@@ -286,22 +362,52 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused_not_downgraded() {
-        for url in [
-            "postgres://a:canary@h/d?sslmode=require",
-            "postgres://a:canary@h/d?sslmode=verify-full",
-            "host=h user=a password=canary sslmode=require",
-        ] {
-            let problems = serve(&[("DATABASE_URL", url), REDIS]).unwrap_err();
-            assert_eq!(
-                problems,
-                ["DATABASE_URL asks for TLS, which this build does not speak; use sslmode=disable"]
-            );
-        }
-        let problems = serve(&[DATABASE, ("REDIS_URL", "rediss://:canary@h")]).unwrap_err();
+    fn a_bundle_that_nothing_would_use_is_refused() {
+        let bundle = tempfile::NamedTempFile::new().unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let ca = rcgen::CertificateParams::default()
+            .self_signed(&key)
+            .unwrap();
+        std::fs::write(bundle.path(), ca.pem()).unwrap();
+        let path = bundle.path().to_str().unwrap();
+        let plain = [
+            DATABASE,
+            REDIS,
+            ("DATABASE_CA_FILE", path),
+            ("REDIS_CA_FILE", path),
+        ];
         assert_eq!(
-            problems,
-            ["REDIS_URL asks for TLS, which this build does not speak; use redis://"]
+            serve(&plain).unwrap_err(),
+            [
+                "DATABASE_CA_FILE is set, but DATABASE_URL does not ask for TLS; write sslmode=verify-full there, or unset this",
+                "REDIS_CA_FILE is set, but REDIS_URL does not ask for TLS; write rediss:// there, or unset this",
+            ]
+        );
+        let verified = [
+            (
+                "DATABASE_URL",
+                "postgres://api:canary@db/api?sslmode=verify-full",
+            ),
+            ("REDIS_URL", "rediss://:canary@cache"),
+            ("DATABASE_CA_FILE", path),
+            ("REDIS_CA_FILE", path),
+        ];
+        let config = serve(&verified).unwrap();
+        assert!(config.redis.reveal().tls.is_some());
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn a_bundle_is_checked_even_where_the_url_is_wrong() {
+        let problems = serve(&[("DATABASE_CA_FILE", "/nowhere.pem"), REDIS]).unwrap_err();
+        let [url, bundle] = problems.as_slice() else {
+            panic!("{problems:?}");
+        };
+        assert_eq!(url, "DATABASE_URL is not set and has no default");
+        assert!(
+            bundle.starts_with("DATABASE_CA_FILE names /nowhere.pem"),
+            "{bundle}"
         );
     }
 
