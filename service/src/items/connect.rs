@@ -3,6 +3,7 @@
 //! The client library could speak TLS itself, but it would build its TLS client anew, system roots included, for every connection.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bb8_redis::RedisConnectionManager;
 use bb8_redis::bb8::ManageConnection;
@@ -13,9 +14,14 @@ use bb8_redis::redis::{
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::config::Redis;
+
+/// Below the pool's deadline for connecting, so that the log can tell why: a Redis that speaks plain text never answers a handshake,
+/// it waits for the end of a line.
+const HANDSHAKE: Duration = Duration::from_millis(400);
 
 /// Connects to one Redis.
 pub(super) enum RedisManager {
@@ -65,13 +71,15 @@ impl Tls {
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
-        let stream = self
-            .connector
-            .connect(self.name.clone(), stream)
+        let failed = |why| RedisError::from((ErrorKind::Io, "the TLS handshake failed", why));
+        let stream = timeout(HANDSHAKE, self.connector.connect(self.name.clone(), stream))
             .await
-            .map_err(|error| {
-                RedisError::from((ErrorKind::Io, "the TLS handshake failed", error.to_string()))
-            })?;
+            .map_err(|_| {
+                failed(format!(
+                    "no answer within {HANDSHAKE:?}; is the server's TLS on?"
+                ))
+            })?
+            .map_err(|error| failed(error.to_string()))?;
         let config = AsyncConnectionConfig::default();
         let (connection, driver) =
             MultiplexedConnection::new_with_config(&self.settings, stream, config).await?;

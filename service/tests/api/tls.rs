@@ -96,7 +96,7 @@ async fn the_systems_certificates_serve_where_no_bundle_is_named() {
     cached(&api).await;
 }
 
-/// The password's proof is bound to the certificate (SCRAM-SHA-256-PLUS), so a stolen CA does not suffice to sit in between.
+/// The password's proof is bound to the certificate (SCRAM-SHA-256-PLUS), so whoever sits in between with another certificate cannot use it.
 #[tokio::test]
 async fn channel_binding_can_be_required() {
     let authority = Authority::new();
@@ -228,10 +228,7 @@ async fn a_server_without_tls_gets_no_password() {
     let redis = RedisServer::start().await;
     let url = redis.url.replace("redis://", "rediss://:canary@");
     let said = refused_cache(&database.url, &url, &bundle.bundle()).await;
-    assert!(
-        said.contains("TLS") || said.contains("no connection within"),
-        "{said}"
-    );
+    assert!(said.contains("is the server's TLS on?"), "{said}");
 }
 
 #[tokio::test]
@@ -253,7 +250,7 @@ async fn a_handshake_that_hangs_ends_at_its_deadline() {
     let database = Database::create().await;
     let url = format!("rediss://:canary@localhost:{port}");
     let said = refused_cache(&database.url, &url, &bundle.bundle()).await;
-    assert_eq!(said, "no connection within 500ms");
+    assert!(said.contains("no answer within 400ms"), "{said}");
 }
 
 /// Answers PostgreSQL's request for TLS, says nothing more, and keeps the connection until the other side leaves it.

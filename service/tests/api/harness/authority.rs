@@ -7,6 +7,7 @@ use rcgen::{
     date_time_ymd,
 };
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// A certificate authority, and a directory with what it made.
 pub(crate) struct Authority {
@@ -31,7 +32,8 @@ pub(crate) enum Validity {
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
-        let name = "a test's authority";
+        // A name of its own: two authorities of one name differ by signature only, which reads as `BadSignature`.
+        let name = format!("authority {}", Uuid::new_v4());
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
