@@ -13,6 +13,22 @@ use crate::harness::{
     get, run_to_end,
 };
 
+/// Waits until the log says why a store cannot be reached. Keeps asking for the stores, because only that makes the pools try again.
+async fn complained(api: &mut Api, store: &str, why: &str) {
+    let address = api.address;
+    let asking = async {
+        loop {
+            get(address, "/ready").await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let line = tokio::select! {
+        line = api.complained("cannot connect; will try again", why) => line,
+        () = asking => unreachable!(),
+    };
+    assert_eq!(line["store"], store);
+}
+
 /// Both stores with a certificate for `localhost`, unless a test says otherwise.
 async fn stores(authority: &Authority, name: &str) -> (PostgresServer, RedisServer) {
     let certificate = authority.issue(name, Validity::Now);
@@ -167,6 +183,40 @@ async fn a_database_that_does_not_verify_is_refused_at_once() {
     }
 }
 
+/// The pool verifies as well as the migration before it did.
+#[tokio::test]
+async fn a_database_that_becomes_another_one_is_not_used() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let bundle = authority.bundle();
+    let (mut postgres, redis) = stores(&authority, "localhost").await;
+    let mut api = Api::start_with(&[
+        ("DATABASE_URL", postgres.url.as_str()),
+        ("DATABASE_CA_FILE", &bundle),
+        ("REDIS_URL", &redis.url),
+        ("REDIS_CA_FILE", &bundle),
+        ("RUST_LOG", "trace"),
+    ])
+    .await;
+    postgres.kill().await;
+    postgres
+        .restart_as(&other.issue("localhost", Validity::Now))
+        .await;
+    let answer = get(api.address, "/items/1").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+    complained(&mut api, "PostgreSQL", "UnknownIssuer").await;
+
+    postgres.kill().await;
+    postgres
+        .restart_as(&authority.issue("localhost", Validity::Now))
+        .await;
+    eventually("the database", async || {
+        let ready = get(api.address, "/ready").await;
+        (ready.status == StatusCode::OK).then_some(())
+    })
+    .await;
+    silent_about_the_password(&api.terminate().await);
+}
+
 #[tokio::test]
 async fn a_cache_that_does_not_verify_is_not_used() {
     let database = Database::create().await;
@@ -175,13 +225,12 @@ async fn a_cache_that_does_not_verify_is_not_used() {
         let certificate = authority.issue(flaw.name, flaw.validity);
         let redis = RedisServer::start_tls("localhost", &certificate).await;
         let trusted = if flaw.trusted { &authority } else { &other };
-        let said = refused_cache(&database.url, &redis.url, &trusted.bundle()).await;
-        assert!(said.contains(flaw.said), "{said}");
+        refused_cache(&database.url, &redis.url, &trusted.bundle(), flaw.said).await;
     }
 }
 
-/// Starts with a Redis that cannot be used, and returns why the log says so.
-async fn refused_cache(database: &str, redis: &str, bundle: &str) -> String {
+/// Starts with a Redis that cannot be used, and waits until the log says why.
+async fn refused_cache(database: &str, redis: &str, bundle: &str, why: &str) {
     let mut api = Api::start_with(&[
         ("DATABASE_URL", database),
         ("REDIS_URL", redis),
@@ -189,14 +238,12 @@ async fn refused_cache(database: &str, redis: &str, bundle: &str) -> String {
         ("RUST_LOG", "trace"),
     ])
     .await;
-    let line = api.logged("cannot connect; will try again").await;
-    assert_eq!(line["store"], "Redis");
+    complained(&mut api, "Redis", why).await;
     let ready = get(api.address, "/ready").await.json();
     let dependencies = &ready["dependencies"];
     assert_eq!(dependencies["redis"]["status"], "unavailable");
     assert_eq!(dependencies["postgresql"]["status"], "ok");
     silent_about_the_password(&api.terminate().await);
-    line["error"].as_str().unwrap().to_owned()
 }
 
 /// Waits for the database with TLS, and returns why the log says so.
@@ -215,7 +262,7 @@ async fn awaited_database(url: &str, bundle: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_gets_no_password() {
+async fn a_server_without_tls_is_not_used() {
     let bundle = Authority::new();
     let postgres = PostgresServer::start().await;
     let plain = postgres
@@ -227,8 +274,8 @@ async fn a_server_without_tls_gets_no_password() {
     let database = Database::create().await;
     let redis = RedisServer::start().await;
     let url = redis.url.replace("redis://", "rediss://:canary@");
-    let said = refused_cache(&database.url, &url, &bundle.bundle()).await;
-    assert!(said.contains("is the server's TLS on?"), "{said}");
+    let why = "is the server's TLS on?";
+    refused_cache(&database.url, &url, &bundle.bundle(), why).await;
 }
 
 #[tokio::test]
@@ -249,8 +296,8 @@ async fn a_handshake_that_hangs_ends_at_its_deadline() {
 
     let database = Database::create().await;
     let url = format!("rediss://:canary@localhost:{port}");
-    let said = refused_cache(&database.url, &url, &bundle.bundle()).await;
-    assert!(said.contains("no answer within 400ms"), "{said}");
+    let why = "no answer within 400ms";
+    refused_cache(&database.url, &url, &bundle.bundle(), why).await;
 }
 
 /// Answers PostgreSQL's request for TLS, says nothing more, and keeps the connection until the other side leaves it.

@@ -141,15 +141,7 @@ impl PostgresServer {
         let directory = Self::initialized().await;
         let rule = "hostssl all api 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(directory.path().join("pg_hba.conf"), rule).unwrap();
-        for (from, to) in [
-            (&certificate.chain, "server.crt"),
-            (&certificate.key, "server.key"),
-        ] {
-            let to = directory.path().join(to);
-            std::fs::copy(from, &to).unwrap();
-            std::fs::set_permissions(&to, PermissionsExt::from_mode(0o600)).unwrap();
-            lend(&to);
-        }
+        install(certificate, directory.path());
         Self::start_in(directory, &["-cssl=on"], |port| {
             format!("postgres://api:canary@{host}:{port}/postgres?sslmode=verify-full")
         })
@@ -203,6 +195,12 @@ impl PostgresServer {
         listens(self.port).await;
     }
 
+    /// Starts again with another certificate.
+    pub(crate) async fn restart_as(&mut self, certificate: &Certificate) {
+        install(certificate, self.directory.path());
+        self.restart().await;
+    }
+
     fn spawn(port: u16, directory: &Path, options: &[&str]) -> Server {
         let port = port.to_string();
         let common = [
@@ -213,6 +211,19 @@ impl PostgresServer {
             "-cfsync=off",
         ];
         Server::start(command("postgres", directory).args(common).args(options))
+    }
+}
+
+/// Puts a certificate where PostgreSQL looks for it, with the mode that it insists on.
+fn install(certificate: &Certificate, directory: &Path) {
+    for (from, to) in [
+        (&certificate.chain, "server.crt"),
+        (&certificate.key, "server.key"),
+    ] {
+        let to = directory.join(to);
+        std::fs::copy(from, &to).unwrap();
+        std::fs::set_permissions(&to, PermissionsExt::from_mode(0o600)).unwrap();
+        lend(&to);
     }
 }
 
