@@ -18,6 +18,9 @@ Usage: api             migrate the database, then serve until SIGTERM
 Environment:
   DATABASE_URL     PostgreSQL, postgres://user:password@host:port/database (required)
   REDIS_URL        Redis, redis://:password@host:port/db (required to serve)
+  DATABASE_CA_FILE, REDIS_CA_FILE
+                   CA certificates in PEM for a URL that asks for TLS, by
+                   sslmode=verify-full or rediss://; default the system's
   HOST             address to listen on, default 0.0.0.0
   PORT             port of the API, default 80; 0 takes a free one
   METRICS_PORT     port of /metrics, default 9100; 0 takes a free one

@@ -1,16 +1,22 @@
-//! The configuration, as a pure parse of an injected environment.
+//! The configuration, parsed from an injected environment. Bundles of CA certificates, which some variables name, are read here too.
 //!
 //! Every problem is collected, so that one run shows all of them. A URL's value is never part of a message: it may hold a password.
 
+mod reader;
+mod url;
+
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::str::FromStr;
 
-use bb8_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
-use tokio_postgres::config::{SslMode, SslNegotiation};
+use bb8_redis::redis::ConnectionInfo;
+use rustls::ClientConfig;
+use tokio_postgres_rustls::MakeRustlsConnect;
 use tracing_subscriber::EnvFilter;
 
+pub(crate) use self::reader::Problem;
+use self::reader::{Reader, StoreVariables};
 use crate::secret::Secret;
+use crate::tls;
 
 /// Looks a variable up; `std::env::var_os` outside tests.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -20,7 +26,7 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 pub(crate) struct ServeConfig {
     pub(crate) address: SocketAddr,
     pub(crate) metrics_address: SocketAddr,
-    pub(crate) redis: Secret<ConnectionInfo>,
+    pub(crate) redis: Secret<Redis>,
     /// Fit for a `Server` header and a metric label.
     pub(crate) version: String,
     pub(crate) base: BaseConfig,
@@ -29,17 +35,24 @@ pub(crate) struct ServeConfig {
 /// What every command that touches the database needs.
 #[derive(Debug)]
 pub(crate) struct BaseConfig {
-    pub(crate) database: Secret<tokio_postgres::Config>,
+    pub(crate) database: Secret<Database>,
     /// A filter that `EnvFilter` has accepted.
     pub(crate) log_filter: String,
 }
 
-/// One variable that is missing or malformed.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{variable} {message}")]
-pub(crate) struct Problem {
-    variable: &'static str,
-    message: String,
+/// How to reach PostgreSQL.
+pub(crate) struct Database {
+    /// Its `sslmode` is `disable` or `require`, and `tls` makes the latter a `verify-full`.
+    pub(crate) config: tokio_postgres::Config,
+    pub(crate) tls: MakeRustlsConnect,
+}
+
+/// How to reach Redis.
+pub(crate) struct Redis {
+    /// A TCP address, also where TLS is spoken.
+    pub(crate) info: ConnectionInfo,
+    /// `None` for plain text.
+    pub(crate) tls: Option<ClientConfig>,
 }
 
 impl ServeConfig {
@@ -47,7 +60,9 @@ impl ServeConfig {
     pub(crate) fn parse(environment: Environment<'_>) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(environment);
         let base = BaseConfig::read(&mut reader);
-        let redis = reader.required("REDIS_URL", redis_url);
+        let redis = reader
+            .store(&REDIS, url::redis)
+            .map(|(info, tls)| Secret::new(Redis { info, tls }));
         let host = reader.or("HOST", IpAddr::V4(Ipv4Addr::UNSPECIFIED), |text| {
             text.parse().map_err(|_| {
                 format!("is `{text}`, which is not an IP address such as 0.0.0.0 or 127.0.0.1")
@@ -91,7 +106,15 @@ impl BaseConfig {
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let database = reader.required("DATABASE_URL", database_url);
+        let database = reader
+            .store(&DATABASE, url::database)
+            .and_then(|(config, tls)| {
+                // Never asked for a handshake under `sslmode=disable`; if it were, it would trust nobody.
+                let tls =
+                    tls.map_or_else(|| reader.client(&DATABASE, Ok(tls::no_roots())), Some)?;
+                let tls = MakeRustlsConnect::new(tls);
+                Some(Secret::new(Database { config, tls }))
+            });
         let log_filter = reader.or("RUST_LOG", "info".to_owned(), |text| {
             EnvFilter::try_new(text)
                 .map(|_| text.to_owned())
@@ -104,74 +127,17 @@ impl BaseConfig {
     }
 }
 
-struct Reader<'a> {
-    environment: Environment<'a>,
-    problems: Vec<Problem>,
-}
+const DATABASE: StoreVariables = StoreVariables {
+    url: "DATABASE_URL",
+    ca_file: "DATABASE_CA_FILE",
+    ask: "sslmode=verify-full",
+};
 
-impl<'a> Reader<'a> {
-    const fn new(environment: Environment<'a>) -> Self {
-        Self {
-            environment,
-            problems: Vec::new(),
-        }
-    }
-
-    fn required<T>(
-        &mut self,
-        variable: &'static str,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        match self.text(variable)? {
-            Some(text) => self.parsed(variable, parse(&text)),
-            None => {
-                self.problem(variable, "is not set and has no default".to_owned());
-                None
-            }
-        }
-    }
-
-    fn or<T>(
-        &mut self,
-        variable: &'static str,
-        default: T,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        match self.text(variable)? {
-            Some(text) => self.parsed(variable, parse(&text)),
-            None => Some(default),
-        }
-    }
-
-    /// An empty variable counts as unset; `None` when the value is not UTF-8, which is then reported.
-    fn text(&mut self, variable: &'static str) -> Option<Option<String>> {
-        match (self.environment)(variable).map(OsString::into_string) {
-            None => Some(None),
-            Some(Ok(text)) => Some(Some(text).filter(|text| !text.is_empty())),
-            Some(Err(_)) => {
-                self.problem(variable, "is not UTF-8".to_owned());
-                None
-            }
-        }
-    }
-
-    fn parsed<T>(&mut self, variable: &'static str, result: Result<T, String>) -> Option<T> {
-        result
-            .map_err(|message| self.problem(variable, message))
-            .ok()
-    }
-
-    fn problem(&mut self, variable: &'static str, message: String) {
-        self.problems.push(Problem { variable, message });
-    }
-
-    fn finish<T>(self, parsed: Option<T>) -> Result<T, Vec<Problem>> {
-        match parsed {
-            Some(value) if self.problems.is_empty() => Ok(value),
-            Some(_) | None => Err(self.problems),
-        }
-    }
-}
+const REDIS: StoreVariables = StoreVariables {
+    url: "REDIS_URL",
+    ca_file: "REDIS_CA_FILE",
+    ask: "rediss://",
+};
 
 fn port(text: &str) -> Result<u16, String> {
     text.parse()
@@ -187,43 +153,6 @@ fn version(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("is not a version: at most 64 letters, digits and `._+-`".to_owned())
-    }
-}
-
-const NO_TLS: &str = "asks for TLS, which this build does not speak";
-
-fn database_url(text: &str) -> Result<Secret<tokio_postgres::Config>, String> {
-    // The parser knows no `verify-…` modes; without this they would read as a mere typing error.
-    if text.contains("sslmode=verify-") {
-        return Err(format!("{NO_TLS}; use sslmode=disable"));
-    }
-    let config = tokio_postgres::Config::from_str(text).map_err(|_| {
-        "is not a PostgreSQL URL such as postgres://user:password@host:5432/database (the value is not shown, it may hold a password)".to_owned()
-    })?;
-    if config.get_ssl_mode() == SslMode::Require
-        || config.get_ssl_negotiation() == SslNegotiation::Direct
-    {
-        return Err(format!("{NO_TLS}; use sslmode=disable"));
-    }
-    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-        return Err("names no host (the value is not shown)".to_owned());
-    }
-    Ok(Secret::new(config))
-}
-
-fn redis_url(text: &str) -> Result<Secret<ConnectionInfo>, String> {
-    let scheme = text.split(':').next().unwrap_or_default();
-    if matches!(scheme, "rediss" | "valkeys") {
-        return Err(format!("{NO_TLS}; use redis://"));
-    }
-    let malformed = "is not a Redis URL such as redis://:password@host:6379/0 (the value is not shown, it may hold a password)";
-    let info = text
-        .into_connection_info()
-        .map_err(|_| malformed.to_owned())?;
-    match info.addr() {
-        ConnectionAddr::Tcp(..) => Ok(Secret::new(info)),
-        ConnectionAddr::TcpTls { .. } => Err(format!("{NO_TLS}; use redis://")),
-        ConnectionAddr::Unix(_) | _ => Err(malformed.to_owned()),
     }
 }
 
@@ -286,22 +215,52 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused_not_downgraded() {
-        for url in [
-            "postgres://a:canary@h/d?sslmode=require",
-            "postgres://a:canary@h/d?sslmode=verify-full",
-            "host=h user=a password=canary sslmode=require",
-        ] {
-            let problems = serve(&[("DATABASE_URL", url), REDIS]).unwrap_err();
-            assert_eq!(
-                problems,
-                ["DATABASE_URL asks for TLS, which this build does not speak; use sslmode=disable"]
-            );
-        }
-        let problems = serve(&[DATABASE, ("REDIS_URL", "rediss://:canary@h")]).unwrap_err();
+    fn a_bundle_that_nothing_would_use_is_refused() {
+        let bundle = tempfile::NamedTempFile::new().unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let ca = rcgen::CertificateParams::default()
+            .self_signed(&key)
+            .unwrap();
+        std::fs::write(bundle.path(), ca.pem()).unwrap();
+        let path = bundle.path().to_str().unwrap();
+        let plain = [
+            DATABASE,
+            REDIS,
+            ("DATABASE_CA_FILE", path),
+            ("REDIS_CA_FILE", path),
+        ];
         assert_eq!(
-            problems,
-            ["REDIS_URL asks for TLS, which this build does not speak; use redis://"]
+            serve(&plain).unwrap_err(),
+            [
+                "DATABASE_CA_FILE is set, but DATABASE_URL does not ask for TLS; write sslmode=verify-full there, or unset this",
+                "REDIS_CA_FILE is set, but REDIS_URL does not ask for TLS; write rediss:// there, or unset this",
+            ]
+        );
+        let verified = [
+            (
+                "DATABASE_URL",
+                "postgres://api:canary@db/api?sslmode=verify-full",
+            ),
+            ("REDIS_URL", "rediss://:canary@cache"),
+            ("DATABASE_CA_FILE", path),
+            ("REDIS_CA_FILE", path),
+        ];
+        let config = serve(&verified).unwrap();
+        assert!(config.redis.reveal().tls.is_some());
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn a_bundle_is_checked_even_where_the_url_is_wrong() {
+        let problems = serve(&[("DATABASE_CA_FILE", "/nowhere.pem"), REDIS]).unwrap_err();
+        let [url, bundle] = problems.as_slice() else {
+            panic!("{problems:?}");
+        };
+        assert_eq!(url, "DATABASE_URL is not set and has no default");
+        assert!(
+            bundle.starts_with("DATABASE_CA_FILE names /nowhere.pem"),
+            "{bundle}"
         );
     }
 

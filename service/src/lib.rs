@@ -7,7 +7,7 @@
 //!                                                                                       └─ items::store  PostgreSQL
 //! ```
 //!
-//! `cli` and `config` are pure parses. `http` knows HTTP and no store; `items` knows the stores and no HTTP; `app` wires them.
+//! `cli` and `config` are parses, `tls` reads the CA certificates that `config` names. `http` knows HTTP and no store; `items` knows the stores and no HTTP; `app` wires them.
 //! The one public function is [`run`]; everything else is reached through the process.
 
 mod app;
@@ -22,5 +22,6 @@ mod pool;
 mod secret;
 mod server;
 mod shutdown;
+mod tls;
 
 pub use app::run;

@@ -3,13 +3,16 @@
 //! Guarantee: however many processes start at once, each migration runs once. An older binary starts on a newer schema (a rollback
 //! must), so migrations only ever add what older versions can ignore.
 
+use std::error::Error as _;
 use std::future::Future;
+use std::io;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
+use crate::config::Database;
 use crate::logging::chain;
 
 /// How long to wait for a database that is not there yet.
@@ -43,6 +46,10 @@ pub(crate) enum MigrateError {
     NoDatabase(#[source] ConnectError),
     #[error("PostgreSQL refuses DATABASE_URL; correct its user, password or database")]
     Refused(#[source] tokio_postgres::Error),
+    #[error(
+        "PostgreSQL's certificate does not verify; check the host of DATABASE_URL, DATABASE_CA_FILE and the server's certificate"
+    )]
+    Untrusted(#[source] tokio_postgres::Error),
     #[error("migrating did not end within {MIGRATE:?}; does another process hold the lock?")]
     MigrateDeadline,
     #[error("cannot take the migration lock")]
@@ -65,14 +72,14 @@ pub(crate) enum ConnectError {
 }
 
 /// Brings the schema up to date; returns the names of the migrations that were applied.
-pub(crate) async fn migrate(config: &Config) -> Result<Vec<String>, MigrateError> {
-    let session = Session::open(config).await?;
+pub(crate) async fn migrate(database: &Database) -> Result<Vec<String>, MigrateError> {
+    let session = Session::open(database).await?;
     session.migrated().await.map(|(_, applied)| applied)
 }
 
 /// Migrates, then inserts `count` rows if the table is empty; returns how many rows were inserted.
-pub(crate) async fn seed(config: &Config, count: NonZeroU32) -> Result<u64, MigrateError> {
-    let (session, _) = Session::open(config).await?.migrated().await?;
+pub(crate) async fn seed(database: &Database, count: NonZeroU32) -> Result<u64, MigrateError> {
+    let (session, _) = Session::open(database).await?.migrated().await?;
     // The lock is still held: two seeders at once insert once.
     let insert = "INSERT INTO items (name, description, price_cents)
         SELECT 'item ' || n, 'Sample item number ' || n, (n * 7919) % 100000
@@ -95,13 +102,16 @@ struct Session {
 
 impl Session {
     /// Connects, waiting for a database that is not there yet.
-    async fn open(config: &Config) -> Result<Self, MigrateError> {
+    async fn open(database: &Database) -> Result<Self, MigrateError> {
         let deadline = Instant::now() + WAIT;
         let mut before = None;
         loop {
-            let attempt = timeout_at(deadline, timeout(CONNECT, config.connect(NoTls)))
-                .await
-                .unwrap_or_else(Err);
+            let attempt = timeout_at(
+                deadline,
+                timeout(CONNECT, database.config.connect(database.tls.clone())),
+            )
+            .await
+            .unwrap_or_else(Err);
             let error = match attempt {
                 Ok(Ok((client, connection))) => {
                     tokio::spawn(async move {
@@ -111,6 +121,9 @@ impl Session {
                     return Ok(Self { client });
                 }
                 Ok(Err(error)) if is_refusal(&error) => return Err(MigrateError::Refused(error)),
+                Ok(Err(error)) if is_untrusted(&error) => {
+                    return Err(MigrateError::Untrusted(error));
+                }
                 Ok(Err(error)) => ConnectError::Failed(error),
                 Err(_) => ConnectError::Deadline,
             };
@@ -158,6 +171,16 @@ fn is_refusal(error: &tokio_postgres::Error) -> bool {
             .iter()
             .any(|class| state.code().starts_with(class))
     })
+}
+
+/// Whether the server showed a certificate that does not verify, which waiting does not help either.
+fn is_untrusted(error: &tokio_postgres::Error) -> bool {
+    error
+        .source()
+        .and_then(|source| source.downcast_ref::<io::Error>())
+        .and_then(io::Error::get_ref)
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        .is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
 }
 
 async fn within<T>(

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bb8_redis::RedisConnectionManager;
-use bb8_redis::redis::{self, ConnectionInfo, RedisError, cmd, pipe};
+use bb8_redis::redis::{self, RedisError, cmd, pipe};
 use prometheus::Histogram;
 
+use super::connect::RedisManager;
 use super::model::{Document, ItemId};
+use crate::config::Redis;
 use crate::logging::chain;
 use crate::pool::{CallError, Limits, Occupancy, Pool};
 
@@ -23,7 +24,7 @@ const LIMITS: Limits = Limits {
 
 /// The entries of items.
 pub(crate) struct Cache {
-    pool: Pool<RedisConnectionManager>,
+    pool: Pool<RedisManager>,
     /// Whether the last call failed, so that an outage is two log lines and not one per request.
     away: AtomicBool,
 }
@@ -47,11 +48,8 @@ impl Cache {
     /// # Errors
     ///
     /// When the client library refuses the address, which the configuration has checked.
-    pub(crate) fn start(
-        info: &ConnectionInfo,
-        wait_seconds: Histogram,
-    ) -> Result<Self, RedisError> {
-        let manager = RedisConnectionManager::new(info.clone())?;
+    pub(crate) fn start(redis: &Redis, wait_seconds: Histogram) -> Result<Self, RedisError> {
+        let manager = RedisManager::new(redis)?;
         Ok(Self {
             pool: Pool::start("Redis", manager, LIMITS, wait_seconds),
             away: AtomicBool::new(false),

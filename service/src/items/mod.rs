@@ -2,6 +2,7 @@
 
 mod cache;
 mod catalogue;
+mod connect;
 mod model;
 mod store;
 

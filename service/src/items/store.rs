@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bb8_postgres::PostgresConnectionManager;
 use prometheus::Histogram;
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Config, NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::model::{Draft, Item, ItemId, PriorVersion};
+use crate::config::Database;
 use crate::pool::{CallError, Limits, Occupancy, Pool};
 
 const LIMITS: Limits = Limits {
@@ -23,7 +25,7 @@ const STATEMENT_TIMEOUT: &str = "-c statement_timeout=2000";
 
 /// The items table.
 pub(crate) struct Store {
-    pool: Pool<PostgresConnectionManager<NoTls>>,
+    pool: Pool<PostgresConnectionManager<MakeRustlsConnect>>,
 }
 
 /// Why PostgreSQL did not answer.
@@ -50,8 +52,8 @@ pub(crate) enum Changed<T> {
 
 impl Store {
     /// Starts connecting in the background.
-    pub(crate) fn start(config: &Config, wait_seconds: Histogram) -> Self {
-        let mut config = config.clone();
+    pub(crate) fn start(database: &Database, wait_seconds: Histogram) -> Self {
+        let mut config = database.config.clone();
         let options = match config.get_options() {
             Some(given) => format!("{given} {STATEMENT_TIMEOUT}"),
             None => STATEMENT_TIMEOUT.to_owned(),
@@ -62,7 +64,7 @@ impl Store {
             .connect_timeout(LIMITS.connect)
             .keepalives_idle(Duration::from_secs(30))
             .tcp_user_timeout(Duration::from_secs(10));
-        let manager = PostgresConnectionManager::new(config, NoTls);
+        let manager = PostgresConnectionManager::new(config, database.tls.clone());
         Self {
             pool: Pool::start("PostgreSQL", manager, LIMITS, wait_seconds),
         }

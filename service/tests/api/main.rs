@@ -13,3 +13,4 @@ mod harness;
 mod lifecycle;
 mod problems;
 mod startup;
+mod tls;

@@ -75,7 +75,7 @@ async fn everything_wrong_in_the_environment_is_said_at_once() {
     assert_eq!(
         ended.stderr,
         [
-            "error: DATABASE_URL asks for TLS, which this build does not speak; use sslmode=disable",
+            "error: DATABASE_URL asks for sslmode=require, which does not verify the server; use verify-full, or disable for plain text",
             "error: REDIS_URL is not set and has no default",
             "error: PORT is `eighty`, which is not a port between 0 and 65535",
             "error: METRICS_PORT is `99999`, which is not a port between 0 and 65535",

@@ -1,5 +1,6 @@
 //! What the tests start and talk to: the binary, its stores, and an HTTP client that hides nothing.
 
+mod authority;
 mod client;
 mod process;
 mod servers;
@@ -8,8 +9,9 @@ mod shared;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+pub(crate) use authority::{Authority, Certificate, Validity};
 pub(crate) use client::{Answer, Connection, get, request, send};
-pub(crate) use process::{Api, Process, run_to_end};
+pub(crate) use process::{Api, Ended, Process, run_to_end};
 pub(crate) use servers::{PostgresServer, RedisServer, free_port};
 pub(crate) use shared::{Database, RedisDatabase};
 

@@ -66,6 +66,10 @@ impl Api {
         self.process.logged(message).await
     }
 
+    pub(crate) async fn complained(&mut self, message: &str, why: &str) -> Value {
+        self.process.complained(message, why).await
+    }
+
     pub(crate) async fn ended(self) -> Ended {
         self.process.ended().await
     }
@@ -103,7 +107,13 @@ impl Process {
 
     /// Waits for the log line with this message.
     pub(crate) async fn logged(&mut self, message: &str) -> Value {
-        self.stdout.line(message).await
+        self.stdout.line(message, |_| true).await
+    }
+
+    /// Waits for the log line with this message and an error that contains `why`. A busy machine may cause other errors before it.
+    pub(crate) async fn complained(&mut self, message: &str, why: &str) -> Value {
+        let because = |line: &Value| line["error"].as_str().is_some_and(|e| e.contains(why));
+        self.stdout.line(message, because).await
     }
 
     pub(crate) async fn ended(mut self) -> Ended {
@@ -135,12 +145,12 @@ impl Output {
         Self { lines, reader }
     }
 
-    async fn line(&mut self, message: &str) -> Value {
+    async fn line(&mut self, message: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let find = |lines: &Vec<String>| {
             let mut parsed = lines.iter().filter_map(|line| {
                 serde_json::from_str::<Value>(line)
                     .ok()
-                    .filter(|line| line["message"] == message)
+                    .filter(|line| line["message"] == message && fits(line))
             });
             parsed.next()
         };

@@ -1,19 +1,19 @@
 //! A PostgreSQL and a Redis of the test's own, to be broken. Both listen on the loopback and end with their value.
 
+use std::ffi::OsString;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use bb8_redis::redis;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, User};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
-use tokio_postgres::NoTls;
 use uuid::Uuid;
 
-use super::{eventually, patiently};
+use super::{Certificate, eventually, patiently};
 
 /// A free port below the ephemeral range: a client that keeps dialling a dead server in that range may at last connect to itself.
 pub(crate) fn free_port() -> u16 {
@@ -50,23 +50,52 @@ impl Server {
     }
 }
 
+/// Waits until a server accepts connections.
+async fn listens(port: u16) {
+    eventually("a server", async || {
+        TcpStream::connect(("127.0.0.1", port)).await.ok()
+    })
+    .await;
+}
+
 /// A Redis without persistence.
 pub(crate) struct RedisServer {
     pub(crate) url: String,
     port: u16,
+    options: Vec<OsString>,
     server: Server,
 }
 
 impl RedisServer {
     pub(crate) async fn start() -> Self {
         let port = free_port();
-        let redis = Self {
-            url: format!("redis://127.0.0.1:{port}/0"),
+        let url = format!("redis://127.0.0.1:{port}/0");
+        Self::start_with(url, port, ["--port".into(), port.to_string().into()].into()).await
+    }
+
+    /// Speaks nothing but TLS, and wants the password `canary`.
+    pub(crate) async fn start_tls(host: &str, certificate: &Certificate) -> Self {
+        let port = free_port();
+        let url = format!("rediss://:canary@{host}:{port}/0");
+        let mut options: Vec<OsString> = ["--port", "0", "--tls-auth-clients", "no"]
+            .map(OsString::from)
+            .into();
+        options.extend(["--requirepass", "canary", "--tls-port"].map(OsString::from));
+        options.push(port.to_string().into());
+        options.extend(["--tls-cert-file".into(), certificate.chain.clone().into()]);
+        options.extend(["--tls-key-file".into(), certificate.key.clone().into()]);
+        Self::start_with(url, port, options).await
+    }
+
+    async fn start_with(url: String, port: u16, options: Vec<OsString>) -> Self {
+        let server = Self::spawn(&options);
+        listens(port).await;
+        Self {
+            url,
             port,
-            server: Self::spawn(port),
-        };
-        redis.answers().await;
-        redis
+            options,
+            server,
+        }
     }
 
     pub(crate) async fn kill(&mut self) {
@@ -75,30 +104,17 @@ impl RedisServer {
 
     /// Starts again on the same port.
     pub(crate) async fn restart(&mut self) {
-        self.server = Self::spawn(self.port);
-        self.answers().await;
+        self.server = Self::spawn(&self.options);
+        listens(self.port).await;
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
         self.server.signal(signal);
     }
 
-    fn spawn(port: u16) -> Server {
-        let port = port.to_string();
-        let options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-        Server::start(
-            Command::new("redis-server")
-                .args(["--port", &port])
-                .args(options),
-        )
-    }
-
-    async fn answers(&self) {
-        let client = redis::Client::open(self.url.as_str()).unwrap();
-        eventually("Redis", async || {
-            client.get_multiplexed_async_connection().await.ok()
-        })
-        .await;
+    fn spawn(options: &[OsString]) -> Server {
+        let common = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+        Server::start(Command::new("redis-server").args(options).args(common))
     }
 }
 
@@ -107,33 +123,65 @@ pub(crate) struct PostgresServer {
     pub(crate) url: String,
     port: u16,
     directory: TempDir,
+    options: &'static [&'static str],
     server: Server,
 }
 
 impl PostgresServer {
     pub(crate) async fn start() -> Self {
+        let directory = Self::initialized().await;
+        Self::start_in(directory, &[], |port| {
+            format!("postgres://api@127.0.0.1:{port}/postgres?sslmode=disable")
+        })
+        .await
+    }
+
+    /// Speaks nothing but TLS, and wants the password `canary`.
+    pub(crate) async fn start_tls(host: &str, certificate: &Certificate) -> Self {
+        let directory = Self::initialized().await;
+        let rule = "hostssl all api 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(directory.path().join("pg_hba.conf"), rule).unwrap();
+        install(certificate, directory.path());
+        Self::start_in(directory, &["-cssl=on"], |port| {
+            format!("postgres://api:canary@{host}:{port}/postgres?sslmode=verify-full")
+        })
+        .await
+    }
+
+    /// A directory with an empty database cluster in it.
+    async fn initialized() -> TempDir {
         let directory = tempfile::Builder::new()
             .prefix("api-pg-")
             .tempdir_in("/tmp")
             .unwrap();
-        if let Some(user) = unprivileged() {
-            let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
-            chown(directory.path(), Some(uid), Some(gid)).unwrap();
-        }
+        lend(directory.path());
+        let password = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(password.path(), "canary\n").unwrap();
+        lend(password.path());
         let init = command("initdb", directory.path())
-            .args(["--username=api", "--auth=trust", "--no-sync"])
+            .args(["--username=api", "--auth=trust", "--no-sync", "--pwfile"])
+            .arg(password.path())
             .stdout(Stdio::null())
             .status();
         assert!(patiently("initdb", init).await.unwrap().success());
+        directory
+    }
+
+    async fn start_in(
+        directory: TempDir,
+        options: &'static [&'static str],
+        url: impl FnOnce(u16) -> String,
+    ) -> Self {
         let port = free_port();
-        let postgres = Self {
-            url: format!("postgres://api@127.0.0.1:{port}/postgres"),
+        let server = Self::spawn(port, directory.path(), options);
+        listens(port).await;
+        Self {
+            url: url(port),
             port,
-            server: Self::spawn(port, directory.path()),
             directory,
-        };
-        postgres.answers().await;
-        postgres
+            options,
+            server,
+        }
     }
 
     /// Ends it at once, without a word to its clients ("immediate shutdown").
@@ -143,26 +191,46 @@ impl PostgresServer {
 
     /// Starts again on the same port.
     pub(crate) async fn restart(&mut self) {
-        self.server = Self::spawn(self.port, self.directory.path());
-        self.answers().await;
+        self.server = Self::spawn(self.port, self.directory.path(), self.options);
+        listens(self.port).await;
     }
 
-    fn spawn(port: u16, directory: &Path) -> Server {
-        Server::start(command("postgres", directory).args([
+    /// Starts again with another certificate.
+    pub(crate) async fn restart_as(&mut self, certificate: &Certificate) {
+        install(certificate, self.directory.path());
+        self.restart().await;
+    }
+
+    fn spawn(port: u16, directory: &Path, options: &[&str]) -> Server {
+        let port = port.to_string();
+        let common = [
             "-p",
-            &port.to_string(),
+            &port,
             "-clisten_addresses=127.0.0.1",
             "-cunix_socket_directories=",
             "-cfsync=off",
-        ]))
+        ];
+        Server::start(command("postgres", directory).args(common).args(options))
     }
+}
 
-    async fn answers(&self) {
-        eventually("PostgreSQL", async || {
-            let connected = tokio_postgres::connect(&self.url, NoTls).await;
-            connected.is_ok().then_some(())
-        })
-        .await;
+/// Puts a certificate where PostgreSQL looks for it, with the mode that it insists on.
+fn install(certificate: &Certificate, directory: &Path) {
+    for (from, to) in [
+        (&certificate.chain, "server.crt"),
+        (&certificate.key, "server.key"),
+    ] {
+        let to = directory.join(to);
+        std::fs::copy(from, &to).unwrap();
+        std::fs::set_permissions(&to, PermissionsExt::from_mode(0o600)).unwrap();
+        lend(&to);
+    }
+}
+
+/// Gives a path to the user that PostgreSQL runs as.
+fn lend(path: &Path) {
+    if let Some(user) = unprivileged() {
+        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
     }
 }
 
