@@ -72,7 +72,7 @@ impl AwsError {
                 let status = service.raw().status().as_u16();
                 let message = one_line(&format!(
                     "{code}: {}",
-                    meta.message().unwrap_or("no message")
+                    meta.message().unwrap_or("no message").trim_end_matches('.')
                 ));
                 (classify(&code, status), code, message)
             }
@@ -166,9 +166,7 @@ fn not_sent(error: &(dyn Error + 'static)) -> Option<(&'static str, String)> {
             "there are no credentials in the environment, the profile or a role".to_owned(),
         )),
         Some(_) => Some(("credentials", format!("no credentials: {why}"))),
-        None if why.contains("Missing Region") => {
-            Some(("region", "no region is set (AWS_REGION)".to_owned()))
-        }
+        None if why.contains("Missing Region") => Some(("region", "no region is set".to_owned())),
         None if why.contains("endpoint") => Some(("endpoint", why)),
         None => None,
     }
@@ -203,10 +201,14 @@ fn help(class: Class, code: &str) -> impl fmt::Display {
         (Class::Denied, "endpoint") => "; correct AWS_ENDPOINT_URL, such as http://127.0.0.1:4566",
         (Class::Denied, "not_sent") => "; check the region and the credentials",
         (Class::Denied, _) => "; check the role's policy and the credentials",
+        (Class::Unreachable, "no_answer") => "; the next look tells",
         (Class::Unreachable, _) => "; check the network and AWS_ENDPOINT_URL",
         (Class::Throttled, _) => "; it is tried again, more slowly",
         (Class::NotFound, "ClusterNotFoundException") => {
-            "; create the cluster or correct spec.cluster"
+            "; create the cluster, or correct its name (spec.cluster, --cluster)"
+        }
+        (Class::NotFound, "ServiceNotFoundException") => {
+            "; correct the service's name or its cluster"
         }
         (Class::NotFound, "TargetGroupNotFound") => {
             "; create the target group or correct spec.service.loadBalancers[].targetGroupArn"

@@ -47,13 +47,15 @@ impl Status {
             output::note(&format!("error: {error}"));
         }
         if let Some(name) = &self.name {
+            let known: Vec<_> = services.iter().map(|status| status.name.clone()).collect();
             services.retain(|status| {
                 status.name == *name || *name == format!("{}/{}", status.cluster, status.name)
             });
             if services.is_empty() {
                 return Err(format!(
-                    "the daemon at {} knows no service {name}",
-                    self.port.daemon
+                    "the daemon at {} knows no service {name}; it knows: {}",
+                    self.port.daemon,
+                    known.join(", ")
                 ));
             }
         }
