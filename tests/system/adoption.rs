@@ -12,7 +12,8 @@ use crate::{
 
 /// How many services are tried.
 const SEEDS: u64 = 52;
-/// What `plan` says of a service that is as it should be.
+/// How `plan` ends for a service that is as it should be. ECS may still be busy with what another hand has just made; that
+/// is told on a line before.
 const IN_SYNC: &str = "Plan: 0 to change, 0 to create, 1 in sync.\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,7 +106,7 @@ async fn one(bare: &Bare, images: &Images, seed: u64) -> Result<(), String> {
     };
     run(take_over, 0).await?;
     let plan = run(&["plan", "--exit-code"], 0).await?;
-    if plan == IN_SYNC {
+    if plan.ends_with(IN_SYNC) {
         Ok(())
     } else {
         Err(format!("seed {seed}: {plan}"))
@@ -182,7 +183,11 @@ async fn another_tools_service_is_left_alone_until_it_is_adopted() {
         Some("evenkeel/prod/api")
     );
     let plan = bare.evenkeel(&manifests, &["plan", "--exit-code"]).await;
-    assert_eq!(said(&plan), format!("Some(0) {IN_SYNC}"));
+    let plan = said(&plan);
+    assert!(
+        plan.starts_with("Some(0)") && plan.ends_with(IN_SYNC),
+        "{plan}"
+    );
     let again = bare.evenkeel(&manifests, &["adopt", "prod/api"]).await;
     assert_eq!(again.status.code(), Some(0), "{}", said(&again));
 
