@@ -1,9 +1,9 @@
 //! Why a deployment failed, in the tasks' own words.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    aws::{Aws, AwsError, Class, Operation, ecs, observe::object},
+    aws::{Aws, AwsError, Class, Operation},
     document::{self, Document},
     observed::{PastDeployment, Revision, TaskFailure},
 };
@@ -22,28 +22,13 @@ impl Aws {
         name: &str,
         deployment: &PastDeployment,
     ) -> Result<Option<TaskFailure>, AwsError> {
-        let filter = json!({"cluster": cluster, "serviceName": name, "desiredStatus": "STOPPED"});
-        let listed = ecs!(
-            self,
-            Operation::LIST_TASKS,
-            self.clients.ecs.list_tasks(),
-            object(filter)
-        )?;
-        let arns: Vec<_> = document::texts(&listed.document, "taskArns").collect();
-        if arns.is_empty() {
-            return Ok(None);
-        }
-        let input = object(json!({"cluster": cluster, "tasks": arns}));
-        let described = ecs!(
-            self,
-            Operation::DESCRIBE_TASKS,
-            self.clients.ecs.describe_tasks(),
-            input
-        )?;
+        let stopped = self.tasks(cluster, name, "STOPPED").await?;
         // A service revision's ARN ends in the digits of the deployment that its tasks name in `startedBy`.
         let revision = document::text(&deployment.revision, "serviceRevisionArn");
         let started_by = format!("ecs-svc/{}", document::short_name(revision));
-        let last = document::objects(&described.document, "tasks")
+        let last = stopped
+            .found
+            .iter()
             .filter(|task| document::text(task, "startedBy") == started_by)
             .max_by_key(|task| {
                 let stopped = document::time(task, "stoppedAt");

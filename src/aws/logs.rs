@@ -4,15 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::{
-    aws::{Aws, AwsError, Class, Operation, ecs, observe::object},
+    aws::{Aws, AwsError, Class, Operation},
     document::{self, Document},
 };
 
-/// Tasks of one DescribeTasks, and of one page of ListTasks (API_DescribeTasks, API_ListTasks).
-const TASKS_PER_CALL: usize = 100;
 /// The most tasks whose logs are read; the newest are taken.
 const MOST_TASKS: usize = 500;
 /// The most pages that a backward reading of one stream takes: pages may come empty.
@@ -78,7 +75,7 @@ impl Aws {
     pub async fn log_streams(&self, cluster: &str, name: &str) -> Result<Vec<LogStream>, AwsError> {
         let mut tasks = Vec::new();
         for status in ["RUNNING", "STOPPED"] {
-            tasks.extend(self.tasks(cluster, name, status).await?);
+            tasks.extend(self.tasks(cluster, name, status).await?.found);
         }
         tasks.sort_by_key(|task| std::cmp::Reverse(document::time(task, "createdAt")));
         tasks.truncate(MOST_TASKS);
@@ -90,38 +87,6 @@ impl Aws {
             streams.extend(streams_of(&definition.document, id));
         }
         Ok(streams.into_iter().collect())
-    }
-
-    async fn tasks(
-        &self,
-        cluster: &str,
-        name: &str,
-        status: &str,
-    ) -> Result<Vec<Document>, AwsError> {
-        let mut tasks = Vec::new();
-        let mut next = None;
-        while tasks.len() < MOST_TASKS {
-            let mut input = object(json!({
-                "cluster": cluster, "serviceName": name, "desiredStatus": status, "maxResults": TASKS_PER_CALL,
-            }));
-            if let Some(token) = next.take() {
-                input.insert("nextToken".to_owned(), token);
-            }
-            let request = self.clients.ecs.list_tasks();
-            let listed = ecs!(self, Operation::LIST_TASKS, request, input)?;
-            let arns: Vec<_> = document::texts(&listed.document, "taskArns").collect();
-            if !arns.is_empty() {
-                let input = object(json!({"cluster": cluster, "tasks": arns}));
-                let request = self.clients.ecs.describe_tasks();
-                let described = ecs!(self, Operation::DESCRIBE_TASKS, request, input)?;
-                tasks.extend(document::objects(&described.document, "tasks").cloned());
-            }
-            next = listed.document.get("nextToken").cloned();
-            if next.is_none() {
-                break;
-            }
-        }
-        Ok(tasks)
     }
 
     /// Events of the given streams from `since` on, one call per page: what `streams` has in common must be their group,

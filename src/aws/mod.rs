@@ -16,6 +16,7 @@ mod observe;
 mod operation;
 mod preflight;
 mod target_health;
+mod tasks;
 
 use std::{future::Future, sync::Arc, time::Instant};
 

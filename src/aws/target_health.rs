@@ -6,10 +6,10 @@ use std::{
     net::Ipv4Addr,
 };
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    aws::{Aws, AwsError, Operation, ecs, observe::object},
+    aws::{Aws, AwsError, Operation},
     document::{self, Document},
     manifest::Manifest,
     observed::{LiveService, Targets},
@@ -85,37 +85,17 @@ impl Aws {
         Ok(states)
     }
 
-    /// The addresses of the service's tasks; `None` when they are too many for one page, or not all are told, so
-    /// that nothing can be said.
+    /// The addresses of the service's tasks; `None` when not all are told, so that nothing can be said: the target of a
+    /// task that is not told of would be a stranger.
     async fn task_addresses(
         &self,
         manifest: &Manifest,
     ) -> Result<Option<BTreeSet<String>>, AwsError> {
-        let filter = object(json!({"cluster": manifest.cluster, "serviceName": manifest.name}));
-        let listed = ecs!(
-            self,
-            Operation::LIST_TASKS,
-            self.clients.ecs.list_tasks(),
-            filter
-        )?;
-        if listed.document.contains_key("nextToken") {
-            return Ok(None);
-        }
-        let arns: Vec<_> = document::texts(&listed.document, "taskArns").collect();
-        if arns.is_empty() {
-            return Ok(Some(BTreeSet::new()));
-        }
-        let input = object(json!({"cluster": manifest.cluster, "tasks": arns}));
-        let described = ecs!(
-            self,
-            Operation::DESCRIBE_TASKS,
-            self.clients.ecs.describe_tasks(),
-            input
-        )?;
-        let tasks: Vec<_> = document::objects(&described.document, "tasks").collect();
-        // A task that is not told of would make its target a stranger.
-        let are_all_told = tasks.len() == arns.len();
-        Ok(are_all_told.then(|| tasks.into_iter().flat_map(addresses).collect()))
+        let tasks = self
+            .tasks(&manifest.cluster, &manifest.name, "RUNNING")
+            .await?;
+        let told = || tasks.found.iter().flat_map(addresses).collect();
+        Ok(tasks.is_complete.then(told))
     }
 }
 

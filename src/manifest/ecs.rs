@@ -95,7 +95,9 @@ impl Block {
                 Some("describe the task definition in spec.taskDefinition")
             }
             (Self::Service | Self::TaskDefinition, "tags") => Some("put them in metadata.labels"),
-            (Self::Service, "clientToken") => Some("remove it: Evenkeel makes its own"),
+            (Self::Service, "clientToken") => {
+                Some("remove it: a service is created once, and a token would outlive it")
+            }
             (Self::Service, "role") => {
                 Some("remove it: ECS uses its service-linked role, AWSServiceRoleForECS")
             }

@@ -96,7 +96,8 @@ pub enum Permit {
     Undescribed,
 }
 
-/// One pass. Before it starts a deployment that no edit asked for, it asks `permit`. Whatever fails is told in the status; the next pass begins anew.
+/// One pass. Before it starts a deployment that no edit asked for, it asks `permit`. Whatever fails is told in the
+/// status; the next pass begins anew.
 pub async fn pass(
     aws: &Aws,
     manifest: &Arc<Manifest>,

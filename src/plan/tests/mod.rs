@@ -2,7 +2,9 @@
 
 mod health;
 mod held;
+mod images;
 mod labels;
+mod left_alone;
 mod overdue;
 
 use std::sync::Arc;
@@ -269,174 +271,6 @@ fn report_tells_of_drift_and_still_rolls_out_an_edit() {
 }
 
 #[test]
-fn nothing_of_others_is_touched() {
-    let desired = desired(&manifest(), "1");
-    let with_tags = |list: Value| {
-        with_service(in_sync(&desired), move |service| {
-            service["tags"] = list.clone()
-        })
-    };
-    let unowned = plan(&desired, &with_tags(json!([])), &Lessons::default());
-    assert_eq!(
-        (unowned.steps.len(), unowned.blocked),
-        (0, vec![Blocked::NotOwned])
-    );
-    let others = plan(
-        &desired,
-        &with_tags(json!([{"key": tags::OWNER, "value": "them/prod/api"}])),
-        &Lessons::default(),
-    );
-    assert_eq!(
-        (others.steps.len(), others.blocked),
-        (0, vec![Blocked::OwnedByOther("them/prod/api".to_owned())])
-    );
-}
-
-#[test]
-fn what_update_service_cannot_change_is_said_and_never_sent() {
-    let desired = desired(&manifest(), "1");
-    let other = with_service(in_sync(&desired), |service| {
-        service["launchType"] = json!("EC2")
-    });
-    let plan = plan(&desired, &other, &Lessons::default());
-    assert_eq!(
-        (plan.steps.len(), plan.blocked),
-        (
-            0,
-            vec![Blocked::NeedsReplacement(vec!["launchType".to_owned()])]
-        )
-    );
-}
-
-#[test]
-fn what_aws_did_not_take_is_not_sent_again() {
-    let desired = desired(&manifest(), "1");
-    let drifted = with_service(in_sync(&desired), |service| {
-        service["enableExecuteCommand"] = json!(true)
-    });
-    let first = plan(&desired, &drifted, &Lessons::default());
-    let remaining = crate::plan::not_taken(&desired, &first, drifted.service.as_ref().unwrap());
-    assert_eq!(remaining.len(), 1);
-    let second = plan(&desired, &drifted, &not_taken(remaining));
-    assert_eq!(second.steps, []);
-}
-
-#[test]
-fn a_missing_image_changes_no_definition_and_the_rest_is_repaired() {
-    let missing = Image::Missing {
-        problem: "no such tag".to_owned(),
-        pinned: None,
-    };
-    let desired = Desired::new(manifest(), &settings(), &missing);
-    let running = super::tests::desired(&manifest(), "1");
-    let observed = with_service(in_sync(&running), |service| {
-        service["desiredCount"] = json!(7)
-    });
-    let plan = plan(
-        &desired,
-        &Observed {
-            image: missing,
-            ..observed
-        },
-        &Lessons::default(),
-    );
-    assert_eq!(operations(&plan), ["UpdateService"]);
-    assert_eq!(
-        plan.blocked,
-        [Blocked::ImageMissing("no such tag".to_owned())]
-    );
-}
-
-#[test]
-fn a_vanished_tag_keeps_what_it_meant_and_the_rest_is_repaired() {
-    let missing = Image::Missing {
-        problem: "no such tag".to_owned(),
-        pinned: Some(Pinned {
-            reference: "123456789012.dkr.ecr.us-east-1.amazonaws.com/api@sha256:1".to_owned(),
-            digest: "sha256:1".to_owned(),
-        }),
-    };
-    let tracked =
-        manifest_with(|text| text.replace("tag: \"1.0.0\"", "tag: \"1.0.0\", track: true"));
-    let desired = Desired::new(tracked, &settings(), &missing);
-    let mut observed = in_sync(&desired);
-    observed.image = missing;
-    let calm = plan(&desired, &observed, &Lessons::default());
-    let reported = [Blocked::ImageMissing("no such tag".to_owned())];
-    assert_eq!((calm.steps.len(), &calm.blocked[..]), (0, &reported[..]));
-
-    let mut other = observed.definition.take().unwrap();
-    other.document["containerDefinitions"][0]["environment"] = json!([]);
-    observed.definition = Some(other);
-    let repair = plan(&desired, &observed, &Lessons::default());
-    assert_eq!(repair.cause, Some(Cause::Drift));
-    assert_eq!(
-        operations(&repair),
-        ["RegisterTaskDefinition", "UpdateService"]
-    );
-    let image = &repair.steps[0].input["containerDefinitions"][0]["image"];
-    assert!(image.as_str().unwrap().ends_with("@sha256:1"), "{image}");
-}
-
-#[test]
-fn what_somebody_keeps_changing_is_left_alone_and_the_rest_is_repaired() {
-    let desired = desired(&manifest(), "1");
-    let drifted = with_service(in_sync(&desired), |service| {
-        service["desiredCount"] = json!(5);
-        service["enableExecuteCommand"] = json!(true);
-    });
-    let mut lessons = Lessons::default();
-    let first = plan(&desired, &drifted, &lessons);
-    let count: Vec<_> = first
-        .differences
-        .iter()
-        .filter(|difference| difference.member() == "desiredCount")
-        .cloned()
-        .collect();
-    for _ in 0..3 {
-        assert_eq!(plan(&desired, &drifted, &lessons).blocked, []);
-        lessons.note_repaired(&count, drifted.aws_time);
-    }
-    let fourth = plan(&desired, &drifted, &lessons);
-    assert_eq!(
-        fourth.blocked,
-        [Blocked::Contested(vec!["service.desiredCount".to_owned()])]
-    );
-    assert!(!fourth.steps[0].input.contains_key("desiredCount"));
-    assert_eq!(fourth.steps[0].input["enableExecuteCommand"], false);
-}
-
-#[test]
-fn a_service_is_not_created_on_a_target_group_that_another_has() {
-    let desired = desired(&manifest(), "1");
-    let observed = Observed {
-        service: None,
-        definition: None,
-        log_group: LogGroup::Missing,
-        rival: Some("old".to_owned()),
-        ..in_sync(&desired)
-    };
-    let plan = plan(&desired, &observed, &Lessons::default());
-    assert_eq!(
-        (plan.steps.len(), plan.blocked),
-        (0, vec![Blocked::TargetGroupTaken("old".to_owned())])
-    );
-}
-
-#[test]
-fn a_count_that_is_not_declared_is_left_to_autoscaling() {
-    let manifest = manifest_with(|text| text.replace("    desiredCount: 2\n", ""));
-    let desired = desired(&manifest, "1");
-    let scaled = with_service(in_sync(&desired), |service| {
-        service["desiredCount"] = json!(40)
-    });
-    assert_eq!(
-        plan(&desired, &scaled, &Lessons::default()),
-        Plan::default()
-    );
-}
-
-#[test]
 fn a_removed_label_is_removed() {
     let before = desired(&manifest(), "1");
     let after = desired(
@@ -450,17 +284,6 @@ fn a_removed_label_is_removed() {
         .find(|step| step.operation == Write::UntagResource)
         .unwrap();
     assert_eq!(untag.input["tagKeys"], json!(["team", tags::LABELS]));
-}
-
-#[test]
-fn suspended_is_left_alone() {
-    let manifest = manifest_with(|text| text + "  suspend: INC-812\n");
-    let desired = desired(&manifest, "2");
-    let plan = plan(&desired, &in_sync(&desired), &Lessons::default());
-    assert_eq!(
-        (plan.steps.len(), plan.blocked),
-        (0, vec![Blocked::Suspended("INC-812".to_owned())])
-    );
 }
 
 #[test]
@@ -514,45 +337,6 @@ fn a_definition_that_aws_does_not_take_is_registered_once() {
 }
 
 #[test]
-fn the_retention_of_a_log_group_is_changed_only_where_it_is_ours() {
-    let desired = desired(&manifest(), "1");
-    let with_owner = |owner: Option<&str>| Observed {
-        log_group: LogGroup::Present {
-            retention_in_days: Some(365),
-            owner: owner.map(str::to_owned),
-        },
-        ..in_sync(&desired)
-    };
-    let others = plan(&desired, &with_owner(None), &Lessons::default());
-    assert_eq!((others.steps.len(), others.differences.len()), (0, 1));
-    assert_eq!(
-        others.blocked,
-        [Blocked::LogGroupNotOwned("/ecs/api".to_owned())]
-    );
-    let ours = plan(
-        &desired,
-        &with_owner(Some("me/prod/api")),
-        &Lessons::default(),
-    );
-    assert_eq!(operations(&ours), ["PutRetentionPolicy"]);
-    assert_eq!(ours.cause, Some(Cause::Drift));
-
-    let reporting = super::tests::desired(
-        &manifest_with(|text| text + "  drift: {policy: report}\n"),
-        "1",
-    );
-    let observed = Observed {
-        service: in_sync(&reporting).service,
-        ..with_owner(Some("me/prod/api"))
-    };
-    let told = plan(&reporting, &observed, &Lessons::default());
-    assert_eq!(
-        (told.steps.len(), told.blocked),
-        (0, vec![Blocked::ReportOnly])
-    );
-}
-
-#[test]
 fn a_removed_list_is_sent_as_an_empty_one() {
     let desired = desired(&manifest(), "1");
     let balanced = with_service(in_sync(&desired), |service| {
@@ -567,19 +351,6 @@ fn a_removed_list_is_sent_as_an_empty_one() {
         (&input["loadBalancers"], &input["volumeConfigurations"]),
         (&json!([]), &json!([]))
     );
-}
-
-#[test]
-fn a_followed_tag_that_moved_is_an_edit() {
-    let tracking = manifest_with(|text| {
-        text.replace(r#"tag: "1.0.0"}"#, r#"tag: "1.0.0", track: true}"#)
-            + "  drift: {policy: report}\n"
-    });
-    let before = desired(&tracking, "1");
-    let after = desired(&tracking, "2");
-    let plan = plan(&after, &in_sync(&before), &Lessons::default());
-    assert_eq!(plan.cause, Some(Cause::Edit));
-    assert!(plan.starts_deployment());
 }
 
 #[test]
