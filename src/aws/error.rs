@@ -70,10 +70,15 @@ impl AwsError {
                 let meta = service.err().meta();
                 let code = meta.code().unwrap_or("unknown").to_owned();
                 let status = service.raw().status().as_u16();
-                let message = one_line(&format!(
+                let mut message = one_line(&format!(
                     "{code}: {}",
                     meta.message().unwrap_or("no message").trim_end_matches('.')
                 ));
+                if let Some(region) = service.raw().headers().get("x-amz-bucket-region")
+                    && is_elsewhere(&code)
+                {
+                    message.push_str(&format!(" (the bucket is in {region})"));
+                }
                 (classify(&code, status), code, message)
             }
             SdkError::TimeoutError(_) => (
@@ -137,6 +142,7 @@ fn classify(code: &str, status: u16) -> Class {
         | "ExpiredTokenException"
         | "ExpiredToken"
         | "IncompleteSignature"
+        | "InvalidAccessKeyId"
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
         | "MissingAuthenticationToken"
@@ -146,13 +152,26 @@ fn classify(code: &str, status: u16) -> Class {
         // The state has changed since it was looked at, or another call is at it: the next look tells.
         "UpdateInProgressException"
         | "ServiceUnavailable"
+        | "RequestTimeout"
         | "OperationAbortedException"
         | "ConflictException"
         | "ServiceNotActiveException" => Class::Transient,
         _ if status >= 500 => Class::Transient,
+        "NoSuchBucket" | "NoSuchKey" => Class::NotFound,
         _ if code.contains("NotFound") => Class::NotFound,
         _ => Class::Invalid,
     }
+}
+
+/// How S3 says that a bucket is in another region than the one that was asked
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
+fn is_elsewhere(code: &str) -> bool {
+    [
+        "PermanentRedirect",
+        "AuthorizationHeaderMalformed",
+        "IllegalLocationConstraintException",
+    ]
+    .contains(&code)
 }
 
 /// The code and words of a call that was not made because it is not known who we are, or where to.
@@ -216,6 +235,10 @@ fn help(class: Class, code: &str) -> impl fmt::Display {
         (Class::NotFound, "RepositoryNotFoundException") => {
             "; create the repository or correct spec.image.repository"
         }
+        (Class::NotFound, "NoSuchBucket") => {
+            "; create the bucket or correct its name (--manifests, --lease)"
+        }
+        (Class::Invalid, code) if is_elsewhere(code) => "; set AWS_REGION to the bucket's region",
         (Class::Transient | Class::NotFound | Class::Invalid, _) => "",
     }
 }

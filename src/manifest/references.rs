@@ -3,6 +3,7 @@
 //! | Written | Stands for |
 //! |---|---|
 //! | `${terraform.NAME}` | an output of `terraform output -json`; alone in a value it may be a list, a mapping or a number |
+//! | `${values.NAME}` | what the values file says, as if it had been written in its place |
 //! | `${env.NAME}` | a variable of the daemon's environment |
 //! | `${image}` | within `spec.taskDefinition`: what `spec.image` resolves to; stays until the definition is made |
 //! | `${image.tag}` | `spec.image.tag` |
@@ -16,12 +17,16 @@ use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::Values;
+
 /// Everything a manifest may refer to. Its `Debug` shows names, never values.
 #[derive(Clone, Default)]
 pub struct References {
     /// `None`: not known here, and not to be asked for (`validate` without outputs).
     pub(super) terraform: Option<BTreeMap<String, Output>>,
-    pub(super) env: BTreeMap<String, String>,
+    pub(super) values: Values,
+    /// `None`: another process's, and not known here.
+    pub(super) env: Option<BTreeMap<String, String>>,
 }
 
 /// One output as `terraform output -json` prints it; `type` is not needed.
@@ -64,8 +69,21 @@ impl References {
         )?;
         Ok(Self {
             terraform,
-            env: env.into_iter().collect(),
+            values: Values::default(),
+            env: Some(env.into_iter().collect()),
         })
+    }
+
+    /// The same, with these values.
+    #[must_use]
+    pub fn with_values(self, values: Values) -> Self {
+        Self { values, ..self }
+    }
+
+    /// The same, for a daemon elsewhere: references to its environment are accepted and left as they are.
+    #[must_use]
+    pub fn without_env(self) -> Self {
+        Self { env: None, ..self }
     }
 }
 
@@ -76,7 +94,8 @@ impl fmt::Debug for References {
                 "terraform",
                 &self.terraform.as_ref().map(|outputs| outputs.keys()),
             )
-            .field("env", &self.env.keys())
+            .field("values", &self.values.0.keys())
+            .field("env", &self.env.as_ref().map(BTreeMap::keys))
             .finish()
     }
 }

@@ -83,6 +83,8 @@ struct Resolver<'s, 'r, 't> {
 /// What one reference stands for.
 enum Meaning {
     Value(Value),
+    /// As if it had been written here.
+    Node(Node),
     /// Kept as it is, for the template.
     Kept(String),
     /// Not known here.
@@ -100,6 +102,7 @@ impl Resolver<'_, '_, '_> {
                     let template = matches!(self.scope, Scope::Template { .. });
                     from_json(value, self.place, &written, template)
                 }
+                Meaning::Node(node) => standing_in(&node, self.place, &written).kind,
                 Meaning::Kept(text) => text_of(text, written),
                 Meaning::Unresolved(text) => Kind::Unresolved(text),
                 // Whatever was meant, what depends on it must not complain as well.
@@ -131,6 +134,12 @@ impl Resolver<'_, '_, '_> {
                     Some(value) => text.push_str(&value),
                     None => self.not_text(name.trim()),
                 },
+                Meaning::Node(node) => match node.kind {
+                    Kind::Scalar(scalar) => text.push_str(&scalar.text),
+                    Kind::List(_) | Kind::Map(_) | Kind::Unresolved(_) => {
+                        self.not_text(name.trim());
+                    }
+                },
                 Meaning::Kept(kept) => text.push_str(&kept),
                 Meaning::Unresolved(kept) => {
                     unknown = true;
@@ -150,20 +159,15 @@ impl Resolver<'_, '_, '_> {
         *self.seen.entry(name.to_owned()).or_default() += 1;
         match name.split_once('.') {
             Some(("terraform", output)) => self.terraform(name, output),
-            Some(("env", variable)) => match self.references.env.get(variable) {
-                Some(value) => self.value(&Value::String(value.clone()), name),
-                None => {
-                    let known = self.references.env.keys().map(String::as_str);
-                    self.unknown(name, "no such environment variable", "env", known)
-                }
-            },
+            Some(("values", value)) => self.value_of_file(name, value),
+            Some(("env", variable)) => self.env(name, variable),
             None if name == "image" => self.image(),
             Some(("image", "tag")) => self.image_tag(),
             _ => {
                 let place = self.place_of(name);
                 self.report
                     .error(place, format!("unknown reference {}", reference(name)))
-                    .label("there are ${terraform.NAME}, ${env.NAME}, ${image} and ${image.tag}")
+                    .label("there are ${terraform.NAME}, ${values.NAME}, ${env.NAME}, ${image} and ${image.tag}")
                     .help("write `$${` for a literal `${`");
                 Meaning::Wrong
             }
@@ -193,11 +197,45 @@ impl Resolver<'_, '_, '_> {
         }
     }
 
-    fn value(&mut self, value: &Value, name: &str) -> Meaning {
-        if self.spent.bytes > MAX_BYTES {
-            return Meaning::Wrong;
+    fn env(&mut self, name: &str, variable: &str) -> Meaning {
+        let Some(env) = &self.references.env else {
+            return Meaning::Unresolved(format!("${{{name}}}"));
+        };
+        match env.get(variable) {
+            Some(value) => self.value(&Value::String(value.clone()), name),
+            None => {
+                let known = env.keys().map(String::as_str);
+                self.unknown(name, "no such environment variable", "env", known)
+            }
         }
-        self.spent.bytes += value.to_string().len();
+    }
+
+    fn value_of_file(&mut self, name: &str, value: &str) -> Meaning {
+        let values = &self.references.values.0;
+        match values.get(value) {
+            Some(node) if self.has_room(node.bytes(), name) => Meaning::Node(node.clone()),
+            Some(_) => Meaning::Wrong,
+            None => {
+                let known = values.keys().map(String::as_str);
+                self.unknown(name, "the values file has no such value", "values", known)
+            }
+        }
+    }
+
+    fn value(&mut self, value: &Value, name: &str) -> Meaning {
+        if self.has_room(value.to_string().len(), name) {
+            Meaning::Value(value.clone())
+        } else {
+            Meaning::Wrong
+        }
+    }
+
+    /// Whether so many bytes more may be put in place of references. The first that may not are reported.
+    fn has_room(&mut self, bytes: usize, name: &str) -> bool {
+        if self.spent.bytes > MAX_BYTES {
+            return false;
+        }
+        self.spent.bytes += bytes;
         if self.spent.bytes > MAX_BYTES {
             let place = self.place_of(name);
             self.report
@@ -206,9 +244,9 @@ impl Resolver<'_, '_, '_> {
                     format!("references add more than {MAX_BYTES} bytes to this file"),
                 )
                 .help("split the file");
-            return Meaning::Wrong;
+            return false;
         }
-        Meaning::Value(value.clone())
+        true
     }
 
     fn image(&mut self) -> Meaning {
@@ -339,6 +377,30 @@ fn text_of(text: String, written: String) -> Kind {
         plain: false,
         written: Some(written),
     })
+}
+
+/// A value of the values file where its reference stands.
+fn standing_in(node: &Node, place: Place, written: &str) -> Node {
+    let kind = match &node.kind {
+        Kind::Scalar(scalar) => Kind::Scalar(Scalar {
+            written: Some(written.to_owned()),
+            ..scalar.clone()
+        }),
+        Kind::List(items) => {
+            let items = items.iter().map(|item| standing_in(item, place, written));
+            Kind::List(items.collect())
+        }
+        Kind::Map(entries) => {
+            let entries = entries.iter().map(|entry| Entry {
+                key: entry.key.clone(),
+                at: place,
+                value: standing_in(&entry.value, place, written),
+            });
+            Kind::Map(entries.collect())
+        }
+        Kind::Unresolved(text) => Kind::Unresolved(text.clone()),
+    };
+    Node { place, kind }
 }
 
 /// A value from outside as a node that stands where its reference stands.

@@ -1,5 +1,6 @@
 //! Manifests as people write them, rightly and wrongly.
 
+mod environments;
 mod example;
 mod hostile;
 mod pictures;
