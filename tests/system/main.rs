@@ -17,6 +17,7 @@ mod bad_input;
 #[cfg(feature = "local")]
 mod bare;
 mod commands;
+mod conformance;
 mod documents;
 mod drift;
 mod failures;
@@ -24,6 +25,7 @@ mod load;
 mod local;
 #[cfg(feature = "local")]
 mod log_pages;
+mod moto;
 mod prometheus;
 #[cfg(feature = "local")]
 mod random_service;
