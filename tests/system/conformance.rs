@@ -5,7 +5,10 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::moto::{BY_HAND, DAEMON, Daemon, Moto, until};
+use crate::{
+    moto::{BY_HAND, Daemon, Moto, until},
+    world::DAEMON,
+};
 
 const IN_SYNC: &str = "Plan: 0 to change, 0 to create, 1 in sync.\n";
 

@@ -21,6 +21,7 @@ mod conformance;
 mod documents;
 mod drift;
 mod failures;
+mod http;
 mod load;
 mod local;
 #[cfg(feature = "local")]
@@ -30,6 +31,8 @@ mod prometheus;
 #[cfg(feature = "local")]
 mod random_service;
 mod readme;
+mod record;
+mod removals;
 mod repair;
 mod rollouts;
 mod sets;
