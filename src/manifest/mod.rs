@@ -42,7 +42,7 @@ pub use self::{
     parse::{Options, parse_file},
     picture::picture,
     read::{FileError, ReadError, SourceFile, read_dir, read_file},
-    references::{References, ReferencesError},
+    references::{OUTPUTS_SCHEMA, References, ReferencesError},
     set::{Broken, ManifestSet, Refusal, Why, accept, parse_set},
 };
 

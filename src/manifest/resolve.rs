@@ -268,9 +268,13 @@ impl Resolver<'_, '_, '_> {
             .report
             .error(place, format!("unknown reference {}", reference(name)))
             .label(why.to_owned());
-        if let Some(near) = near {
-            note.help(format!("did you mean `${{{space}.{near}}}`?"));
-        }
+        match near {
+            Some(near) => note.help(format!("did you mean `${{{space}.{near}}}`?")),
+            None if space == "terraform" => {
+                note.help("name an output that there is, or add it to the Terraform configuration and apply that")
+            }
+            None => note,
+        };
         Meaning::Wrong
     }
 
