@@ -193,7 +193,9 @@ fn one_line(text: &str) -> String {
 
 fn help(class: Class, code: &str) -> impl fmt::Display {
     match (class, code) {
-        (Class::Denied, "ExpiredTokenException" | "ExpiredToken") => "; renew the credentials",
+        (Class::Denied, "ExpiredTokenException" | "ExpiredToken") => {
+            "; renew the credentials, and start evenkeel again where they come from its environment"
+        }
         (Class::Denied, "credentials") => {
             "; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with a task role"
         }
@@ -202,10 +204,10 @@ fn help(class: Class, code: &str) -> impl fmt::Display {
         (Class::Denied, "not_sent") => "; check the region and the credentials",
         (Class::Denied, _) => "; check the role's policy and the credentials",
         (Class::Unreachable, "no_answer") => "; the next look tells",
-        (Class::Unreachable, _) => "; check the network and AWS_ENDPOINT_URL",
+        (Class::Unreachable, _) => "; check the network, AWS_REGION and AWS_ENDPOINT_URL",
         (Class::Throttled, _) => "; it is tried again, more slowly",
         (Class::NotFound, "ClusterNotFoundException") => {
-            "; create the cluster, or correct its name (spec.cluster, --cluster)"
+            "; create the cluster, or correct its name (spec.cluster, --cluster) or the region (AWS_REGION)"
         }
         (Class::NotFound, "ServiceNotFoundException") => {
             "; correct the service's name or its cluster"

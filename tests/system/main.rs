@@ -24,6 +24,7 @@ mod load;
 mod local;
 #[cfg(feature = "local")]
 mod log_pages;
+mod outputs;
 mod prometheus;
 #[cfg(feature = "local")]
 mod random_service;
@@ -35,3 +36,4 @@ mod stores;
 mod unhealthy;
 mod upgrade;
 mod world;
+mod wrong_settings;
