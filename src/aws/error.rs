@@ -201,7 +201,7 @@ fn help(class: Class, code: &str) -> impl fmt::Display {
         }
         (Class::Denied, "region") => "; set AWS_REGION",
         (Class::Denied, "endpoint") => "; correct AWS_ENDPOINT_URL, such as http://127.0.0.1:4566",
-        (Class::Denied, "not_sent") => "; check the region and the credentials",
+        (Class::Denied, "not_sent") => "; check AWS_REGION and the credentials",
         (Class::Denied, _) => "; check the role's policy and the credentials",
         (Class::Unreachable, "no_answer") => "; the next look tells",
         (Class::Unreachable, _) => "; check the network, AWS_REGION and AWS_ENDPOINT_URL",

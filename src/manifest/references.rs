@@ -83,10 +83,8 @@ impl References {
             .and_then(|outputs| outputs.get("schema_version"))
             .filter(|schema| schema.value != OUTPUTS_SCHEMA);
         if let Some(Output { value, sensitive }) = schema {
-            let found = match value {
-                Value::Number(number) if !sensitive => number.to_string(),
-                _ => "no number".to_owned(),
-            };
+            let number = value.as_number().filter(|_| !sensitive);
+            let found = number.map_or_else(|| "no number".to_owned(), ToString::to_string);
             return Err(ReferencesError::Schema { found });
         }
         Ok(Self {

@@ -154,7 +154,8 @@ impl Resolver<'_, '_, '_> {
                 Some(value) => self.value(&Value::String(value.clone()), name),
                 None => {
                     let known = self.references.env.keys().map(String::as_str);
-                    self.unknown(name, "no such environment variable", "env", known)
+                    let otherwise = "set it where evenkeel runs";
+                    self.unknown(name, "no such environment variable", otherwise, known)
                 }
             },
             None if name == "image" => self.image(),
@@ -188,7 +189,15 @@ impl Resolver<'_, '_, '_> {
             Some(Output { value, .. }) => self.value(value, name),
             None => {
                 let known = outputs.keys().map(String::as_str);
-                self.unknown(name, "no such Terraform output", "terraform", known)
+                let otherwise = match outputs.is_empty() {
+                    true => {
+                        "give the outputs with --terraform-outputs FILE (`terraform output -json`)"
+                    }
+                    false => {
+                        "name an output that there is, or add it to the Terraform configuration and apply that"
+                    }
+                };
+                self.unknown(name, "no such Terraform output", otherwise, known)
             }
         }
     }
@@ -252,15 +261,16 @@ impl Resolver<'_, '_, '_> {
             .help("let the reference be the whole value");
     }
 
+    /// Reports a name that there is not; `otherwise` is the help where no known name is near.
     fn unknown<'k>(
         &mut self,
         name: &str,
         why: &str,
-        space: &str,
+        otherwise: &str,
         known: impl Iterator<Item = &'k str>,
     ) -> Meaning {
         let place = self.place_of(name);
-        let word = name.split_once('.').map_or(name, |(_, word)| word);
+        let (space, word) = name.split_once('.').unwrap_or(("", name));
         let near = (!self.report.is_full())
             .then(|| nearest(word, known))
             .flatten();
@@ -270,10 +280,7 @@ impl Resolver<'_, '_, '_> {
             .label(why.to_owned());
         match near {
             Some(near) => note.help(format!("did you mean `${{{space}.{near}}}`?")),
-            None if space == "terraform" => {
-                note.help("name an output that there is, or add it to the Terraform configuration and apply that")
-            }
-            None => note,
+            None => note.help(otherwise),
         };
         Meaning::Wrong
     }
