@@ -212,19 +212,21 @@ fn one_line(text: &str) -> String {
 
 fn help(class: Class, code: &str) -> impl fmt::Display {
     match (class, code) {
-        (Class::Denied, "ExpiredTokenException" | "ExpiredToken") => "; renew the credentials",
+        (Class::Denied, "ExpiredTokenException" | "ExpiredToken") => {
+            "; renew the credentials, and start evenkeel again where they come from its environment"
+        }
         (Class::Denied, "credentials") => {
             "; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with a task role"
         }
         (Class::Denied, "region") => "; set AWS_REGION",
         (Class::Denied, "endpoint") => "; correct AWS_ENDPOINT_URL, such as http://127.0.0.1:4566",
-        (Class::Denied, "not_sent") => "; check the region and the credentials",
+        (Class::Denied, "not_sent") => "; check AWS_REGION and the credentials",
         (Class::Denied, _) => "; check the role's policy and the credentials",
         (Class::Unreachable, "no_answer") => "; the next look tells",
-        (Class::Unreachable, _) => "; check the network and AWS_ENDPOINT_URL",
+        (Class::Unreachable, _) => "; check the network, AWS_REGION and AWS_ENDPOINT_URL",
         (Class::Throttled, _) => "; it is tried again, more slowly",
         (Class::NotFound, "ClusterNotFoundException") => {
-            "; create the cluster, or correct its name (spec.cluster, --cluster)"
+            "; create the cluster, or correct its name (spec.cluster, --cluster) or the region (AWS_REGION)"
         }
         (Class::NotFound, "ServiceNotFoundException") => {
             "; correct the service's name or its cluster"

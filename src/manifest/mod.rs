@@ -46,7 +46,7 @@ pub use self::{
         FileError, MAX_FILES, OUTPUTS, ReadError, SourceFile, VALUES, is_manifest, read_dir,
         read_file, text_of,
     },
-    references::{References, ReferencesError},
+    references::{OUTPUTS_SCHEMA, References, ReferencesError},
     set::{Broken, ManifestSet, Refusal, Why, accept, parse_set},
     values::Values,
     yaml::MAX_BYTES,

@@ -19,6 +19,9 @@ use thiserror::Error;
 
 use super::Values;
 
+/// The output `schema_version` that is understood here. It rises when an output that manifests may name goes away or changes its meaning.
+pub const OUTPUTS_SCHEMA: u64 = 1;
+
 /// Everything a manifest may refer to. Its `Debug` shows names, never values.
 #[derive(Clone, Default)]
 pub struct References {
@@ -39,14 +42,25 @@ pub(super) struct Output {
 
 /// Terraform's outputs could not be read.
 #[derive(Debug, Error)]
-#[error(
-    "not the output of `terraform output -json`: expected an object of {{\"value\": …}} by name (line {line}, column {column})"
-)]
-pub struct ReferencesError {
-    /// Of the JSON text, from 1.
-    pub line: usize,
-    /// Of the JSON text, from 1.
-    pub column: usize,
+pub enum ReferencesError {
+    /// The text has another shape.
+    #[error(
+        "not the output of `terraform output -json`: expected an object of {{\"value\": …}} by name (line {line}, column {column})"
+    )]
+    Shape {
+        /// Of the JSON text, from 1.
+        line: usize,
+        /// Of the JSON text, from 1.
+        column: usize,
+    },
+    /// Its names may mean something else than they do here.
+    #[error(
+        "written for another version of evenkeel: its schema_version is {found}, and this one reads {OUTPUTS_SCHEMA}; run the evenkeel that came with the Terraform configuration, or apply the configuration that came with this one"
+    )]
+    Schema {
+        /// What `schema_version` is.
+        found: String,
+    },
 }
 
 impl References {
@@ -56,17 +70,28 @@ impl References {
     /// good for checking a file and not for acting on it.
     ///
     /// # Errors
-    /// The text has another shape. The error tells where, and repeats nothing of the text.
+    /// The text has another shape; the error tells where, and repeats nothing of the text. Or its `schema_version` is not
+    /// [`OUTPUTS_SCHEMA`]; outputs without one are those of a configuration that has none.
     pub fn new(
         terraform: Option<&str>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ReferencesError> {
-        let terraform = terraform.map(serde_json::from_str).transpose().map_err(
-            |error: serde_json::Error| ReferencesError {
+        let terraform: Option<BTreeMap<String, Output>> = terraform
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|error: serde_json::Error| ReferencesError::Shape {
                 line: error.line(),
                 column: error.column(),
-            },
-        )?;
+            })?;
+        let schema = terraform
+            .as_ref()
+            .and_then(|outputs| outputs.get("schema_version"))
+            .filter(|schema| schema.value != OUTPUTS_SCHEMA);
+        if let Some(Output { value, sensitive }) = schema {
+            let number = value.as_number().filter(|_| !sensitive);
+            let found = number.map_or_else(|| "no number".to_owned(), ToString::to_string);
+            return Err(ReferencesError::Schema { found });
+        }
         Ok(Self {
             terraform,
             values: Values::default(),

@@ -192,7 +192,15 @@ impl Resolver<'_, '_, '_> {
             Some(Output { value, .. }) => self.value(value, name),
             None => {
                 let known = outputs.keys().map(String::as_str);
-                self.unknown(name, "no such Terraform output", "terraform", known)
+                let otherwise = match outputs.is_empty() {
+                    true => {
+                        "give the outputs with --terraform-outputs FILE (`terraform output -json`)"
+                    }
+                    false => {
+                        "name an output that there is, or add it to the Terraform configuration and apply that"
+                    }
+                };
+                self.unknown(name, "no such Terraform output", otherwise, known)
             }
         }
     }
@@ -205,7 +213,8 @@ impl Resolver<'_, '_, '_> {
             Some(value) => self.value(&Value::String(value.clone()), name),
             None => {
                 let known = env.keys().map(String::as_str);
-                self.unknown(name, "no such environment variable", "env", known)
+                let otherwise = "set it where evenkeel runs";
+                self.unknown(name, "no such environment variable", otherwise, known)
             }
         }
     }
@@ -217,7 +226,8 @@ impl Resolver<'_, '_, '_> {
             Some(_) => Meaning::Wrong,
             None => {
                 let known = values.keys().map(String::as_str);
-                self.unknown(name, "the values file has no such value", "values", known)
+                let otherwise = "add it to the values file: values.yaml, or what --values names";
+                self.unknown(name, "no such value", otherwise, known)
             }
         }
     }
@@ -290,15 +300,16 @@ impl Resolver<'_, '_, '_> {
             .help("let the reference be the whole value");
     }
 
+    /// Reports a name that there is not; `otherwise` is the help where no known name is near.
     fn unknown<'k>(
         &mut self,
         name: &str,
         why: &str,
-        space: &str,
+        otherwise: &str,
         known: impl Iterator<Item = &'k str>,
     ) -> Meaning {
         let place = self.place_of(name);
-        let word = name.split_once('.').map_or(name, |(_, word)| word);
+        let (space, word) = name.split_once('.').unwrap_or(("", name));
         let near = (!self.report.is_full())
             .then(|| nearest(word, known))
             .flatten();
@@ -306,9 +317,10 @@ impl Resolver<'_, '_, '_> {
             .report
             .error(place, format!("unknown reference {}", reference(name)))
             .label(why.to_owned());
-        if let Some(near) = near {
-            note.help(format!("did you mean `${{{space}.{near}}}`?"));
-        }
+        match near {
+            Some(near) => note.help(format!("did you mean `${{{space}.{near}}}`?")),
+            None => note.help(otherwise),
+        };
         Meaning::Wrong
     }
 

@@ -27,6 +27,7 @@ mod local;
 #[cfg(feature = "local")]
 mod log_pages;
 mod moto;
+mod outputs;
 mod prometheus;
 #[cfg(feature = "local")]
 mod random_service;
@@ -40,3 +41,4 @@ mod stores;
 mod unhealthy;
 mod upgrade;
 mod world;
+mod wrong_settings;
