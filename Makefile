@@ -6,7 +6,7 @@ EVENKEEL := target/debug/evenkeel
 DENY_ADVISORIES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint terraform-check fmt
+.PHONY: help setup up test lint static terraform-check fmt
 # A target is a way through the whole; two at once would fight for Cargo's lock.
 .NOTPARALLEL:
 
@@ -36,6 +36,11 @@ lint: ## Check format, lints, the build without `local`, licences, bans and sour
 ifneq ($(DENY_ADVISORIES),)
 	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --all-features check advisories
 endif
+
+static: ## Build the images' executables, and run them as a container would: in an empty, read-only root
+	@scripts/setup --static
+	@cargo build --workspace --locked
+	@executables=$$(scripts/static) && scripts/check-static $$executables
 
 terraform-check: ## Check terraform/ with its own tools; needs its registry, no account
 	terraform -chdir=terraform fmt -check -recursive -diff
