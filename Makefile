@@ -7,12 +7,12 @@ RECORD := $(CURDIR)/target/operations
 DENY_ADVISORIES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint fmt
+.PHONY: help setup up test lint static terraform-check fmt
 # A target is a way through the whole; two at once would fight for Cargo's lock.
 .NOTPARALLEL:
 
 help: ## List the targets
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: ## Install what is missing: PostgreSQL, Redis, a C compiler (apt, as root)
 	@scripts/setup
@@ -42,6 +42,17 @@ lint: ## Check format, lints, the build without `local`, licences, bans and sour
 ifneq ($(DENY_ADVISORIES),)
 	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --all-features check advisories
 endif
+
+static: ## Build the images' executables, and run them as a container would: in an empty, read-only root
+	@scripts/setup --static
+	@cargo build --workspace --locked
+	@executables=$$(scripts/static) && scripts/check-static $$executables
+
+terraform-check: ## Check terraform/ with its own tools; needs its registry, no account
+	terraform -chdir=terraform fmt -check -recursive -diff
+	terraform -chdir=terraform init -backend=false -input=false
+	terraform -chdir=terraform validate
+	terraform -chdir=terraform test
 
 fmt: ## Format the code
 	cargo fmt --all

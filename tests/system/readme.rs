@@ -35,6 +35,7 @@ const DOCUMENTS: &[&str] = &[
     "CONTRIBUTING.md",
     "SECURITY.md",
     "CHANGELOG.md",
+    "docs/deploy.md",
     "tests/README.md",
 ];
 
