@@ -129,6 +129,9 @@ impl Push {
         }
         let now = self.set(published.now(texts.terraform.as_ref()));
         let has_outputs = texts.terraform.is_some();
+        if texts.values.is_none() && !self.delete {
+            texts.values.clone_from(&published.values);
+        }
         texts.files.extend(published.kept(changes));
         let next = self.set(texts).map_err(|error| {
             exit::fail(&error);

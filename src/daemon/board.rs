@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{daemon::problem::Problem, event::Event, status::ServiceStatus};
+use crate::{aws::S3Url, daemon::problem::Problem, event::Event, status::ServiceStatus};
 
 /// How many events are kept.
 const EVENTS_KEPT: usize = 1_000;
@@ -26,6 +26,18 @@ pub struct Leadership {
     pub lease: Option<String>,
     /// Why it is not known who acts.
     pub problem: Option<String>,
+}
+
+impl Leadership {
+    /// Nobody is known to act yet.
+    pub(super) fn of_lease(url: &S3Url) -> Self {
+        Self {
+            leading: false,
+            leader: None,
+            lease: Some(url.to_string()),
+            problem: Some("the lease has not been looked at yet".to_owned()),
+        }
+    }
 }
 
 impl Default for Leadership {

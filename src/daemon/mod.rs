@@ -86,6 +86,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
 
     let metrics = Metrics::new()?;
     let board = Arc::new(Board::default());
+    if let Some(lease) = &config.lease {
+        board.set_leadership(Leadership::of_lease(lease));
+    }
     let views = http::Views {
         board: Arc::clone(&board),
         metrics: metrics.clone(),

@@ -99,20 +99,23 @@ impl Daemon {
 }
 
 fn told(lease: &Lease, standing: &Standing) -> Leadership {
-    let (is_leading, leader, problem) = match standing {
-        Standing::Leading => (true, Some(lease.me().to_owned()), None),
-        Standing::Following(leader) => (false, Some(leader.clone()), None),
-        Standing::Unknown => (
-            false,
-            None,
-            Some("the lease has not been looked at yet".to_owned()),
-        ),
-        Standing::Away(why) => (false, None, Some(format!("no lease: {why}"))),
-    };
-    Leadership {
-        leading: is_leading,
-        leader,
-        lease: Some(lease.url().to_string()),
-        problem,
+    let base = Leadership::of_lease(lease.url());
+    match standing {
+        Standing::Unknown => base,
+        Standing::Leading => Leadership {
+            leading: true,
+            leader: Some(lease.me().to_owned()),
+            problem: None,
+            ..base
+        },
+        Standing::Following(leader) => Leadership {
+            leader: Some(leader.clone()),
+            problem: None,
+            ..base
+        },
+        Standing::Away(why) => Leadership {
+            problem: Some(format!("no lease: {why}")),
+            ..base
+        },
     }
 }

@@ -50,7 +50,8 @@ impl Daemon {
             .args(["--http", &self.address.to_string()])
             .env_remove("DATABASE_URL")
             .env_remove("DATABASE_PASSWORD")
-            .env_remove("REDIS_URL");
+            .env_remove("REDIS_URL")
+            .env_remove("EVENKEEL_LEASE");
         // A profile, or an endpoint per service, would lead away from the emulator: to a real account.
         for (name, _) in std::env::vars_os() {
             if name.as_encoded_bytes().starts_with(b"AWS_") {

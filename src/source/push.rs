@@ -23,7 +23,8 @@ pub struct Published {
     files: Vec<SourceFile>,
     /// Terraform's outputs beside the manifests.
     pub terraform: Option<Named>,
-    values: Option<Named>,
+    /// The values file beside them.
+    pub values: Option<Named>,
 }
 
 /// What pushing does to one object.

@@ -20,7 +20,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::world::{World, get};
+use crate::world::{World, copy_manifests, get};
 
 fn is_synced(status: &ServiceStatus) -> bool {
     status.phase == Phase::Synced
@@ -287,9 +287,7 @@ struct Daemon {
 impl Daemon {
     fn start(aws: SocketAddr) -> Self {
         let manifests = tempfile::tempdir().unwrap();
-        let text =
-            fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/api.yaml")).unwrap();
-        fs::write(manifests.path().join("api.yaml"), without_references(&text)).unwrap();
+        copy_manifests(manifests.path(), |text| *text = without_references(text));
         let mut process = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
             .args(["run", "--http", "127.0.0.1:0", "--manifests"])
             .arg(manifests.path())
@@ -371,7 +369,7 @@ pub fn other(manifest: &str) -> String {
     let text = manifest
         .replacen("  name: api ", "  name: other ", 1)
         .replace("/ecs/api", "/ecs/other");
-    let text = text.replace("desiredCount: 2", "desiredCount: 1");
+    let text = text.replace("desiredCount: ${values.api_tasks}", "desiredCount: 1");
     [
         "loadBalancers:",
         "healthCheckGracePeriodSeconds:",

@@ -75,6 +75,19 @@ impl Bare {
         bare
     }
 
+    /// The AWS endpoint.
+    pub fn url(&self) -> &str {
+        &self.aws
+    }
+
+    /// A POST of JSON, which must succeed.
+    pub async fn post(&self, url: &str, body: &Value) {
+        let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+        let request = hyper::Request::post(url).body(Full::from(body.to_string()));
+        let answer = client.request(request.unwrap()).await.unwrap();
+        assert!(answer.status().is_success(), "{url}: {}", answer.status());
+    }
+
     /// A call of ECS with a document, as any tool makes it; it must succeed.
     pub async fn ecs(&self, operation: &str, input: Value) -> Value {
         let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();

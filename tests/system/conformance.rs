@@ -6,7 +6,8 @@ use std::process::Output;
 use serde_json::{Value, json};
 
 use crate::{
-    moto::{BY_HAND, Daemon, Moto, until},
+    daemon::{Daemon, until},
+    moto::{BY_HAND, Moto},
     world::DAEMON,
 };
 
@@ -100,7 +101,7 @@ async fn every_request_is_taken_and_what_is_applied_rests() {
     moto.edit(&[
         ("tag: \"1.0.0\"", "tag: \"1.1.0\""),
         ("value: info", "value: debug"),
-        ("desiredCount: 2", "desiredCount: 3"),
+        ("desiredCount: ${values.api_tasks}", "desiredCount: 3"),
     ]);
     let edited = moto.apply().await;
     assert_eq!(
@@ -234,7 +235,7 @@ async fn what_moto_cannot_say_is_unknown_and_nothing_is_written() {
     moto.rests().await;
     moto.edit(&[
         ("tag: \"1.0.0\"", "tag: \"1.1.0\""),
-        ("desiredCount: 2", "desiredCount: 3"),
+        ("desiredCount: ${values.api_tasks}", "desiredCount: 3"),
     ]);
     let before = (moto.boto3(STATE).await, moto.writes(BY_HAND));
     let applied = moto.evenkeel(&["apply"]).await;

@@ -16,12 +16,19 @@ mod architecture;
 mod bad_input;
 #[cfg(feature = "local")]
 mod bare;
+#[cfg(feature = "local")]
+mod bucket;
+#[cfg(feature = "local")]
+mod buckets;
 mod commands;
 mod conformance;
+mod daemon;
 mod documents;
 mod drift;
 mod failures;
 mod http;
+#[cfg(feature = "local")]
+mod lease;
 mod load;
 mod local;
 #[cfg(feature = "local")]

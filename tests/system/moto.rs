@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
@@ -14,11 +14,11 @@ use nix::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::time::{Duration, Instant};
 
 use crate::{
     another_hand::{PYTHON, boto3},
-    world::{DAEMON, PATIENCE, try_get},
+    daemon::{Daemon, until},
+    world::{DAEMON, PATIENCE, copy_manifests},
 };
 
 /// The caller of commands.
@@ -52,20 +52,14 @@ say({'cluster_name': 'evenkeel', 'ecr_repository_url': repository, 'target_group
 const OUTPUTS: &str = include_str!("../../terraform/tests/outputs.json");
 
 /// A running server.
-pub struct Moto {
-    server: Child,
+pub struct Server {
+    process: Child,
     url: String,
     directory: TempDir,
 }
 
-/// A running `evenkeel run`.
-pub struct Daemon {
-    process: Child,
-    url: String,
-}
-
-impl Moto {
-    /// Starts one with these arguments of `tests/fixtures/moto_server.py`, and lays down what manifests/api.yaml names.
+impl Server {
+    /// Starts one with these arguments of `tests/fixtures/moto_server.py`.
     pub async fn start(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("moto.log");
@@ -84,35 +78,67 @@ impl Moto {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap());
-        let server = server
+        let process = server
             .spawn()
             .unwrap_or_else(|error| panic!("{PYTHON}: {error}: run through `make test`"));
-        let mut moto = Self {
-            server,
+        let mut server = Self {
+            process,
             url: String::new(),
             directory,
         };
-        moto.url = until("moto says where it listens", async || {
+        server.url = until("moto says where it listens", async || {
             let said = fs::read_to_string(&log).unwrap();
             let (_, address) = said.split_once("Running on ")?;
             Some(address.split_once('\n')?.0.to_owned())
         })
         .await;
+        server
+    }
+
+    /// Its endpoint.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
+        kill(pid, signal).unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A server with what manifests/api.yaml names.
+pub struct Moto {
+    server: Server,
+}
+
+impl Moto {
+    /// Starts one with these arguments, and lays down what is named.
+    pub async fn start(arguments: &[&str]) -> Self {
+        let moto = Self {
+            server: Server::start(arguments).await,
+        };
         let mut outputs: Value = serde_json::from_str(OUTPUTS).unwrap();
         for (name, value) in moto.boto3(LAY_DOWN).await.as_object().unwrap() {
             outputs[name]["value"] = value.clone();
         }
-        let manifests = moto.directory.path().join("manifests");
+        let manifests = moto.directory().join("manifests");
         fs::create_dir(&manifests).unwrap();
         fs::write(manifests.join("terraform.json"), outputs.to_string()).unwrap();
-        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/api.yaml");
-        fs::copy(manifest, moto.manifest()).unwrap();
+        copy_manifests(&manifests, |_| {});
         moto
     }
 
     /// The manifest.
     pub fn manifest(&self) -> PathBuf {
-        self.directory.path().join("manifests/api.yaml")
+        self.directory().join("manifests/api.yaml")
     }
 
     /// Edits the manifest. Each `from` must be there.
@@ -146,34 +172,18 @@ impl Moto {
 
     /// Starts the daemon, which looks every second.
     pub async fn daemon(&self) -> Daemon {
-        let log = self.directory.path().join("daemon.log");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
-        command
-            .args(["run", "--resync", "1", "--http", "127.0.0.1:0"])
-            .args(["--log-format", "json"])
-            .envs(self.environment(DAEMON))
-            .stdin(Stdio::null())
-            .stderr(File::create(&log).unwrap());
-        let mut daemon = Daemon {
-            process: command.spawn().unwrap(),
-            url: String::new(),
-        };
-        let address = until("the daemon says where it listens", async || {
-            let said = fs::read_to_string(&log).unwrap();
-            let mut lines = said
-                .lines()
-                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let listening = lines.find(|line| line["message"] == "listening")?;
-            Some(listening["address"].as_str()?.to_owned())
-        });
-        daemon.url = format!("http://{}", address.await);
-        daemon
+        let log = self.directory().join("daemon.log");
+        Daemon::start(&["--resync", "1"], self.environment(DAEMON), &log).await
+    }
+
+    fn directory(&self) -> &Path {
+        self.server.directory.path()
     }
 
     fn environment(&self, caller: &str) -> BTreeMap<&'static str, String> {
-        let manifests = self.directory.path().join("manifests");
+        let manifests = self.directory().join("manifests");
         BTreeMap::from([
-            ("AWS_ENDPOINT_URL", self.url.clone()),
+            ("AWS_ENDPOINT_URL", self.server.url.clone()),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", caller.to_owned()),
@@ -184,7 +194,7 @@ impl Moto {
 
     /// The operations that this caller has asked for so far, in order.
     pub fn operations(&self, caller: &str) -> Vec<String> {
-        let requests = fs::read_to_string(self.directory.path().join("requests")).unwrap();
+        let requests = fs::read_to_string(self.directory().join("requests")).unwrap();
         // The last line may be being written.
         let complete = requests.rsplit_once('\n').map_or("", |(lines, _)| lines);
         let requests = complete
@@ -213,47 +223,12 @@ impl Moto {
 
     /// Every answer of moto's that was not a success, as it logs them.
     pub fn refused(&self) -> Vec<String> {
-        let log = fs::read_to_string(self.directory.path().join("moto.log")).unwrap();
+        let log = fs::read_to_string(self.directory().join("moto.log")).unwrap();
         // A refusal is in colours, and so has something between the two.
         log.lines()
             .filter(|line| line.contains("HTTP/1.1") && !line.contains("HTTP/1.1\" 200"))
             .map(str::to_owned)
             .collect()
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-impl Daemon {
-    /// Waits until its service is in sync.
-    pub async fn until_synced(&self) {
-        let page = format!("{}/api/v1/services", self.url);
-        until("it is in sync", async || {
-            let answer = try_get(&page).await.ok()?;
-            let services: Value = serde_json::from_slice(answer.body()).ok()?;
-            (services[0]["phase"] == "Synced").then_some(())
-        })
-        .await;
-    }
-
-    /// Stops it as ECS would.
-    pub async fn stop(mut self) {
-        let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
-        kill(pid, Signal::SIGTERM).unwrap();
-        let status = until("it has ended", async || self.process.try_wait().unwrap()).await;
-        assert!(status.success(), "{status}");
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -267,16 +242,4 @@ fn operation(request: &Value) -> String {
         .split('&')
         .find_map(|pair| pair.strip_prefix("Action="));
     action.unwrap().to_owned()
-}
-
-/// Polls until there is an answer.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

@@ -3,7 +3,7 @@
 use aws_sdk_ecs::types::TaskDefinitionStatus;
 use serde_json::json;
 
-use crate::{moto::until, world::World};
+use crate::{daemon::until, world::World};
 
 /// What goes.
 const STATE: &str = "

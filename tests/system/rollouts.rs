@@ -298,7 +298,7 @@ async fn apply_does_what_plan_shows() {
     for edit in [
         ("", ""),
         ("tag: \"1.0.0\"", "tag: \"1.1.0\""),
-        ("desiredCount: 2", "desiredCount: 1"),
+        ("desiredCount: ${values.api_tasks}", "desiredCount: 1"),
     ] {
         manifest = manifest.replace(edit.0, edit.1);
         std::fs::write(&path, &manifest).unwrap();

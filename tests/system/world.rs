@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
@@ -80,10 +80,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let manifests = directory.path().join("manifests");
         fs::create_dir(&manifests).unwrap();
-        let mut manifest =
-            fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/api.yaml")).unwrap();
-        change(&mut manifest);
-        fs::write(manifests.join("api.yaml"), manifest).unwrap();
+        copy_manifests(&manifests, change);
         let redis = Redis::take().await;
         let mut up = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
         up.args(["local", "up"])
@@ -349,6 +346,19 @@ impl Drop for World {
             panic!("what the daemon has asked for cannot be recorded: {why}");
         }
     }
+}
+
+/// Copies the repository's manifest and values into a directory, the manifest changed.
+pub fn copy_manifests(directory: &Path, change: impl FnOnce(&mut String)) {
+    let of_repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let mut manifest = fs::read_to_string(of_repository.join("api.yaml")).unwrap();
+    change(&mut manifest);
+    fs::write(directory.join("api.yaml"), manifest).unwrap();
+    fs::copy(
+        of_repository.join("values.yaml"),
+        directory.join("values.yaml"),
+    )
+    .unwrap();
 }
 
 async fn wait_for_ready(supervisor: &mut Child) {

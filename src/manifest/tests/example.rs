@@ -5,7 +5,9 @@ use std::{path::Path, time::Duration};
 use serde_json::json;
 
 use super::*;
-use crate::manifest::{DriftPolicy, Image, LogGroup, TargetHealth, TargetHealthAction, read_dir};
+use crate::manifest::{
+    DriftPolicy, Image, LogGroup, TargetHealth, TargetHealthAction, Values, read_dir,
+};
 
 #[test]
 fn a_whole_example_means_what_it_says() {
@@ -89,12 +91,24 @@ fn a_whole_example_means_what_it_says() {
 #[test]
 fn every_manifest_of_this_repository_parses_without_a_word() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
-    let files = read_dir(&directory).unwrap();
-    assert!(!files.is_empty());
-    for file in files {
-        let text = file.text.unwrap();
-        let (manifests, diagnostics) = parse_file(&file.name, &text, &known(), Options::default());
-        assert_eq!(diagnostics, []);
-        assert!(!manifests.is_empty(), "{}", file.name);
+    let mut of_environments = Vec::new();
+    for values in ["values.yaml", "values/prod.yaml"] {
+        let text = std::fs::read_to_string(directory.join(values)).unwrap();
+        let values = Values::parse(values, &text).unwrap();
+        of_environments.push(values.0.keys().cloned().collect::<Vec<_>>());
+        let references = known().with_values(values);
+        let files = read_dir(&directory).unwrap();
+        assert!(!files.is_empty());
+        for file in files {
+            let text = file.text.unwrap();
+            let (manifests, diagnostics) =
+                parse_file(&file.name, &text, &references, Options::default());
+            assert_eq!(diagnostics, []);
+            assert!(!manifests.is_empty(), "{}", file.name);
+        }
     }
+    let [ours, production] = of_environments.as_slice() else {
+        unreachable!("two files are read");
+    };
+    assert_eq!(ours, production, "each environment has the same values");
 }
