@@ -1,9 +1,11 @@
 """What the tests share: one emulator, its clients, and things to work with."""
 
 import hashlib
+import json
 import os
 import re
 import types
+import urllib.request
 from contextlib import contextmanager
 
 import pytest
@@ -28,7 +30,7 @@ def emulator(tmp_path_factory):
 
 
 def clients(emulator, validate):
-    services = ("ecs", "elbv2", "logs", "ecr", "sts")
+    services = ("ecs", "elbv2", "logs", "ecr", "sts", "s3")
     return types.SimpleNamespace(**{name: emulator.client(name, validate) for name in services})
 
 
@@ -119,6 +121,20 @@ def in_pages(client, operation, member, size, **filters):
     pages = list(client.get_paginator(operation).paginate(PaginationConfig={"PageSize": size}, **filters))
     assert all(len(page.get(member, [])) <= size for page in pages)
     return [item for page in pages for item in page.get(member, [])], len(pages)
+
+
+@pytest.fixture
+def faults(emulator):
+    """Sets the rules that are in force until the test ends."""
+
+    def ask(method, plan=None):
+        body = None if plan is None else json.dumps(plan).encode()
+        request = urllib.request.Request(f"{emulator.endpoint}/_emulator/faults", data=body, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    yield lambda *rules, **more: ask("POST", {"rules": list(rules), **more})
+    ask("DELETE")
 
 
 def pytest_collection_modifyitems(items):

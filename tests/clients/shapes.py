@@ -6,6 +6,7 @@ botocore itself forgives: it skips members that it does not know, and takes a nu
 import json
 import math
 import xml.etree.ElementTree as xml
+from email.utils import parsedate_to_datetime
 
 
 class Misshapen(AssertionError):
@@ -16,12 +17,15 @@ def check(model, response):
     """`response` is what botocore received for the operation `model`, success or error."""
     where = f"{model.service_model.service_name} {model.name}"
     protocol = model.service_model.metadata["protocol"]
-    if not response.headers.get("x-amzn-RequestId"):
-        raise Misshapen(f"{where}: no x-amzn-RequestId")
+    request_id = "x-amz-request-id" if protocol == "rest-xml" else "x-amzn-RequestId"
+    if not response.headers.get(request_id):
+        raise Misshapen(f"{where}: no {request_id}")
     if response.status_code >= 300:
         _check_error(model, response, where, protocol)
     elif protocol == "json":
         _check_json(model, response, where)
+    elif protocol == "rest-xml":
+        _check_rest(model, response, where)
     else:
         _check_query(model, response, where)
 
@@ -62,6 +66,8 @@ AT_THE_DOOR = {
         "ValidationError",
     },
 }
+# S3's model names few of its errors: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+S3_ERROR = {"Code", "Message", "Resource", "RequestId", "Region"}
 
 
 def _check_error(model, response, where, protocol):
@@ -71,6 +77,17 @@ def _check_error(model, response, where, protocol):
         code = body.get("__type", "")
         if not set(body) <= {"__type", "message", "Message"}:
             raise Misshapen(f"{where}: an error with {sorted(body)}")
+    elif protocol == "rest-xml":
+        # Neither has a body.
+        if model.http["method"] == "HEAD" or response.status_code == 304:
+            if response.content:
+                raise Misshapen(f"{where}: a body, where AWS sends none")
+            return
+        root = xml.fromstring(response.content)
+        names = [child.tag for child in root]
+        if root.tag != "Error" or not {"Code", "Message"} <= set(names) <= S3_ERROR or len(names) != len(set(names)):
+            raise Misshapen(f"{where}: the root of an error is {root.tag} with {names}")
+        return
     else:
         root = xml.fromstring(response.content)
         space = f"{{{model.service_model.metadata['xmlNamespace']}}}"
@@ -170,6 +187,57 @@ def _check_query(model, response, where):
         if result is None:
             raise Misshapen(f"{where}: no {wanted[0]}")
         _element(model.output_shape, result, where, space)
+
+
+def _check_rest(model, response, where):
+    """Headers whose names the model has, and a document, or a content of any kind."""
+    shape = model.output_shape
+    members = shape.members if shape else {}
+    for name, member in members.items():
+        value = response.headers.get(member.serialization.get("name", ""))
+        if member.serialization.get("location") == "header" and value is not None:
+            if member.type_name in ("integer", "long"):
+                _scalar(member, int(value), f"{where}.{name}")
+            elif member.type_name == "timestamp":
+                parsedate_to_datetime(value)
+            else:
+                _scalar(member, value, f"{where}.{name}")
+    if shape is not None and shape.serialization.get("payload"):
+        return
+    if all(member.serialization.get("location") for member in members.values()):
+        if response.content:
+            raise Misshapen(f"{where}: a body, where AWS sends none")
+        return
+    root = xml.fromstring(response.content)
+    space = f"{{{model.service_model.metadata['xmlNamespace']}}}"
+    _rest_element(shape, root, where, space)
+
+
+def _rest_element(shape, element, path, space):
+    """As `_element`, for lists that may be flat and members that have names of their own."""
+    if shape.type_name != "structure":
+        return _scalar_text(shape, element, path)
+    by_tag = {member.serialization.get("name", name): (name, member) for name, member in shape.members.items()}
+    seen = []
+    for child in element:
+        name, member = by_tag.get(child.tag.removeprefix(space), (None, None))
+        if member is None:
+            raise Misshapen(f"{path}: {child.tag} is no member of {shape.name}")
+        flat = member.type_name == "list" and member.serialization.get("flattened")
+        if name in seen and not flat:
+            raise Misshapen(f"{path}: {name} twice")
+        seen.append(name)
+        if flat:
+            _rest_element(member.member, child, f"{path}.{name}", space)
+        elif member.type_name == "list":
+            tag = member.member.serialization.get("name", "member")
+            for at, item in enumerate(child):
+                if item.tag != f"{space}{tag}":
+                    raise Misshapen(f"{path}.{name}[{at}]: {item.tag}, not {tag}")
+                _rest_element(member.member, item, f"{path}.{name}[{at}]", space)
+        else:
+            _rest_element(member, child, f"{path}.{name}", space)
+    _required(shape, seen, path)
 
 
 def _element(shape, element, path, space):

@@ -1,8 +1,5 @@
 """What clients see of the faults that the emulator makes when it is asked to."""
 
-import json
-import urllib.request
-
 import botocore.config
 import boto3
 import pytest
@@ -10,20 +7,6 @@ from botocore.exceptions import ConnectionClosedError
 
 from conftest import refused
 from emulator import REGION
-
-
-@pytest.fixture
-def faults(emulator):
-    """Sets the rules that are in force until the test ends."""
-
-    def ask(method, plan=None):
-        body = None if plan is None else json.dumps(plan).encode()
-        request = urllib.request.Request(f"{emulator.endpoint}/_emulator/faults", data=body, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
-
-    yield lambda *rules, **more: ask("POST", {"rules": list(rules), **more})
-    ask("DELETE")
 
 
 def reads(aws):

@@ -6,7 +6,7 @@ import pytest
 
 from emulator import ROOT
 
-SERVICES = {"ECS": "ecs", "ELBv2": "elbv2", "CloudWatch Logs": "logs", "ECR": "ecr", "STS": "sts"}
+SERVICES = {"ECS": "ecs", "ELBv2": "elbv2", "CloudWatch Logs": "logs", "ECR": "ecr", "STS": "sts", "S3": "s3"}
 
 
 def documented():
@@ -16,7 +16,7 @@ def documented():
         (service, operation)
         for name, service in SERVICES.items()
         for row in re.findall(rf"^\| {name} \| (.*) \|$", text, re.MULTILINE)
-        for operation in re.findall(r"\b[A-Z][a-z]+[A-Za-z]+\b", row)
+        for operation in re.findall(r"\b[A-Z][a-z]+[A-Za-z0-9]+\b", row)
     }
 
 

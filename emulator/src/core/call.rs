@@ -15,6 +15,8 @@ pub enum Service {
     Ecr,
     /// Security Token Service.
     Sts,
+    /// Simple Storage Service.
+    S3,
 }
 
 /// A decoded call.

@@ -11,6 +11,7 @@ use super::{
     elb::Elb,
     ids::Ids,
     logs::Logs,
+    s3::S3,
     time::{Pace, Timer, Timers},
 };
 
@@ -57,6 +58,7 @@ pub struct Cloud {
     pub(super) elb: Elb,
     pub(super) logs: Logs,
     pub(super) ecr: Ecr,
+    pub(super) s3: S3,
 }
 
 impl Cloud {
@@ -74,6 +76,7 @@ impl Cloud {
             elb: Elb::default(),
             logs: Logs::default(),
             ecr: Ecr::default(),
+            s3: S3::default(),
         }
     }
 
@@ -93,6 +96,7 @@ impl Cloud {
             Service::Logs => self.logs(call, now),
             Service::Ecr => self.ecr(call, now),
             Service::Sts => self.sts(call),
+            Service::S3 => self.s3(call, now),
         };
         (reply, std::mem::take(&mut self.effects))
     }
@@ -148,6 +152,7 @@ pub fn is_write(_service: Service, operation: &str) -> bool {
         "Describe",
         "List",
         "Get",
+        "Head",
         "BatchGet",
         "BatchCheck",
         "Filter",

@@ -11,6 +11,7 @@ mod ids;
 mod input;
 mod logs;
 mod page;
+mod s3;
 mod sts;
 mod time;
 

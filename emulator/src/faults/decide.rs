@@ -11,7 +11,7 @@ use super::{
     rules::{FaultEffect, FaultPlan, FaultRule, duration},
     unreliable::{End, Fate},
 };
-use crate::core::{Call, is_write};
+use crate::core::{Call, Service, is_write};
 
 /// A plan in force.
 #[derive(Debug)]
@@ -114,7 +114,10 @@ impl Faults {
 /// Some effects are about some operations only.
 fn has_meaning(effect: FaultEffect, call: &Call) -> bool {
     match effect {
-        FaultEffect::Stale { .. } => !is_write(call.service, &call.operation),
+        // S3's reads are strongly consistent.
+        FaultEffect::Stale { .. } => {
+            call.service != Service::S3 && !is_write(call.service, &call.operation)
+        }
         FaultEffect::Partial { .. } => partial::has_failures(call),
         FaultEffect::PageLost => partial::has_pages(call),
         FaultEffect::Throttle

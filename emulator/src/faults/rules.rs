@@ -60,6 +60,8 @@ pub enum ServiceName {
     Ecr,
     /// Security Token Service.
     Sts,
+    /// Simple Storage Service.
+    S3,
 }
 
 impl From<Service> for ServiceName {
@@ -70,6 +72,7 @@ impl From<Service> for ServiceName {
             Service::Logs => Self::Logs,
             Service::Ecr => Self::Ecr,
             Service::Sts => Self::Sts,
+            Service::S3 => Self::S3,
         }
     }
 }
@@ -84,6 +87,7 @@ impl ServiceName {
             Self::Logs => "logs",
             Self::Ecr => "ecr",
             Self::Sts => "sts",
+            Self::S3 => "s3",
         }
     }
 }
@@ -92,7 +96,7 @@ impl ServiceName {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub enum FaultEffect {
-    /// `ThrottlingException`, HTTP 400.
+    /// `ThrottlingException`, HTTP 400; S3 `SlowDown`, HTTP 503.
     Throttle,
     /// The service's own error with this status; 500 when absent.
     ServerError {
@@ -109,7 +113,8 @@ pub enum FaultEffect {
     Hang,
     /// The call is carried out, and the connection closed without an answer.
     ReplyLost,
-    /// Reads are answered from the state as it was so long ago, but not from before the rule was set.
+    /// Reads are answered from the state as it was so long ago, but not from before the rule was set. Not those of S3,
+    /// which are strongly consistent.
     Stale {
         /// Up to 3600.
         seconds: f64,

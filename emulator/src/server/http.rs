@@ -60,6 +60,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Web {
     pub(super) aws: SocketAddr,
     pub(super) balancer: Arc<Balancer>,
+    region: String,
     pub(super) journal: Arc<Mutex<Journal>>,
     requests: mpsc::Sender<Asking>,
     late: Arc<Semaphore>,
@@ -69,12 +70,14 @@ pub(super) struct Web {
 impl Web {
     pub(super) fn new(
         aws: SocketAddr,
+        region: String,
         requests: mpsc::Sender<Asking>,
         clock: Clock,
         balancer: Arc<Balancer>,
     ) -> Self {
         Self {
             aws,
+            region,
             balancer,
             journal: Arc::default(),
             requests,
@@ -145,17 +148,19 @@ async fn answer(web: &Arc<Web>, request: Request<Incoming>) -> Result<Response<F
             Err(error) => introspection::refuse(error.status, &error.message),
         });
     }
-    if path != "/" || ![Method::GET, Method::POST].contains(&head.method) {
-        let text = "This is an AWS endpoint for ECS, ELBv2, CloudWatch Logs, ECR and STS: POST /\nFor people: GET /_emulator/\n";
+    let elsewhere = path != "/" || ![Method::GET, Method::POST].contains(&head.method);
+    // Only S3 has paths and other methods.
+    if elsewhere && !wire::is_s3(&head.headers) {
+        let text = "This is an AWS endpoint for ECS, ELBv2, CloudWatch Logs, ECR and STS: POST /\nAnd for S3, signed: /BUCKET/KEY\nFor people: GET /_emulator/\n";
         let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
         *response.status_mut() = StatusCode::NOT_FOUND;
         return Ok(response);
     }
     let body = read(body).await;
     let bytes = body.as_ref().map(|bytes| &**bytes).unwrap_or_default();
-    let (protocol, decoded) = wire::decode(&head.uri, &head.headers, bytes);
+    let (protocol, decoded) = wire::decode(&head, bytes, &web.region);
     let unread = body.is_err();
-    let (operation, outcome) = match body.and(decoded) {
+    let (operation, outcome) = match body.map_err(|error| protocol.unread(error)).and(decoded) {
         Ok(call) => {
             let operation = call.operation.clone();
             match web.call(call, user_agent(&head.headers)).await {
@@ -170,7 +175,7 @@ async fn answer(web: &Arc<Web>, request: Request<Incoming>) -> Result<Response<F
         Err(error) => (String::new(), Err(error)),
     };
     let id = Uuid::new_v4().to_string();
-    let mut response = wire::encode(protocol, &operation, &outcome, &id, web.clock.now());
+    let mut response = wire::encode(&protocol, &operation, &outcome, &id, web.clock.now());
     if unread {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);

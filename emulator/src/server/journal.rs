@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    core::{Call, is_write},
+    core::{Call, Service, is_write},
     faults::{Answer, ServiceName},
 };
 
@@ -74,7 +74,7 @@ impl Journal {
             operation: call.operation,
             caller: call.caller,
             user_agent,
-            input: bounded(call.input),
+            input: bounded(without_content(call.service, call.input)),
             code,
             status,
             faults,
@@ -90,6 +90,16 @@ impl Journal {
             entries: entries.cloned().collect(),
         }
     }
+}
+
+/// An object's content is nobody's business.
+fn without_content(service: Service, mut input: Value) -> Value {
+    if service == Service::S3
+        && let Some(input) = input.as_object_mut()
+    {
+        input.shift_remove("Body");
+    }
+    input
 }
 
 fn bounded(input: Value) -> Value {

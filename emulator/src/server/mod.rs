@@ -125,7 +125,14 @@ pub async fn start(config: Config) -> Result<Emulator, StartError> {
     let balancer = Balancer::start(bound, driver.addresses(), clock).map_err(unusable)?;
     let balancer = Arc::new(balancer);
     let aws = socket.local_addr().map_err(unusable)?;
-    let web = Arc::new(Web::new(aws, requests, clock, Arc::clone(&balancer)));
+    let region = config.settings.region.clone();
+    let web = Arc::new(Web::new(
+        aws,
+        region,
+        requests,
+        clock,
+        Arc::clone(&balancer),
+    ));
     let actor = Actor {
         cloud: Unreliable::new(config.settings),
         clock,

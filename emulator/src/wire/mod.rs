@@ -1,39 +1,60 @@
 //! AWS's wire protocols: bytes of HTTP in, a [`Call`] out; an outcome in, bytes of HTTP out.
 //!
-//! ECS, Logs and ECR speak JSON 1.1, ELBv2 and STS speak Query with XML answers. One port serves all, as the target
-//! header, or else action and version, say which service is meant. Knows nothing of what an operation does.
+//! ECS, Logs and ECR speak JSON 1.1, ELBv2 and STS speak Query with XML answers, S3 speaks REST with XML. One port serves
+//! all, as the signature's scope (S3), the target header, or else action and version, say which service is meant. Knows nothing of what an operation does.
 
 mod json;
 mod query;
+mod s3;
 mod xml;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
-    HeaderMap, Response, StatusCode, Uri,
+    HeaderMap, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue},
+    http::request::Parts,
 };
 use jiff::{Timestamp, fmt::rfc2822};
 
 use crate::core::{ApiError, Call, Reply, Service};
 
+pub(crate) use s3::is_s3;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// How a caller speaks, and so how it is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// JSON 1.1.
     Json,
     /// Query parameters in, XML out, in the namespace of this service.
     Query(Service),
+    /// S3's own.
+    S3(s3::Asked),
 }
 
-/// Decodes a call. The protocol is known even when the call is not, so that the failure can be said in it.
+impl Protocol {
+    /// The protocol's own word for a body that could not be read.
+    pub(crate) fn unread(&self, error: ApiError) -> ApiError {
+        match self {
+            Self::Json | Self::Query(_) => error,
+            Self::S3(_) => s3::unread(error),
+        }
+    }
+}
+
+/// Decodes a call to a region. The protocol is known even when the call is not, so that the failure can be said in it.
 pub(crate) fn decode(
-    uri: &Uri,
-    headers: &HeaderMap,
+    head: &Parts,
     body: &[u8],
+    region: &str,
 ) -> (Protocol, Result<Call, ApiError>) {
+    let headers = &head.headers;
+    if is_s3(headers) {
+        let (asked, call) = s3::decode(head, body, region);
+        return (Protocol::S3(asked), call);
+    }
     if let Some(target) = headers.get("x-amz-target") {
         return (Protocol::Json, json::decode(target, body, caller(headers)));
     }
@@ -42,7 +63,7 @@ pub(crate) fn decode(
         return (Protocol::Json, Err(missing));
     }
     let parameters = if body.is_empty() {
-        uri.query().unwrap_or_default().as_bytes()
+        head.uri.query().unwrap_or_default().as_bytes()
     } else {
         body
     };
@@ -52,36 +73,52 @@ pub(crate) fn decode(
 
 /// Encodes the outcome of an operation.
 pub(crate) fn encode(
-    protocol: Protocol,
+    protocol: &Protocol,
     operation: &str,
     outcome: &Result<Reply, ApiError>,
     request_id: &str,
     now: Timestamp,
 ) -> Response<Full<Bytes>> {
-    let (content_type, body) = match (protocol, outcome) {
-        (Protocol::Json, Ok(reply)) => (json::CONTENT_TYPE, json::reply(reply)),
-        (Protocol::Json, Err(error)) => (json::CONTENT_TYPE, json::error(error)),
-        (Protocol::Query(service), Ok(reply)) => (
-            xml::CONTENT_TYPE,
-            xml::reply(service, operation, reply, request_id),
+    let mut response = match protocol {
+        Protocol::Json => document(
+            json::CONTENT_TYPE,
+            match outcome {
+                Ok(reply) => json::reply(reply),
+                Err(error) => json::error(error),
+            },
+            (REQUEST_ID, request_id),
         ),
-        (Protocol::Query(service), Err(error)) => {
-            (xml::CONTENT_TYPE, xml::error(service, error, request_id))
-        }
+        Protocol::Query(service) => document(
+            xml::CONTENT_TYPE,
+            match outcome {
+                Ok(reply) => xml::reply(*service, operation, reply, request_id),
+                Err(error) => xml::error(*service, error, request_id),
+            },
+            (REQUEST_ID, request_id),
+        ),
+        Protocol::S3(asked) => s3::encode(asked, operation, outcome, request_id),
     };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
     if let Err(error) = outcome {
         *response.status_mut() =
             StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     }
+    // Clients correct their clock's skew by it, so it must be the clock that AWS's timestamps come from.
+    if let Some(date) = date(now) {
+        response.headers_mut().insert(DATE, date);
+    }
+    response
+}
+
+fn document(
+    content_type: &'static str,
+    text: String,
+    (name, request_id): (HeaderName, &str),
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert(REQUEST_ID, id);
-    }
-    // Clients correct their clock's skew by it, so it must be the clock that AWS's timestamps come from.
-    if let Some(date) = date(now) {
-        headers.insert(DATE, date);
+        headers.insert(name, id);
     }
     response
 }
@@ -100,16 +137,31 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.starts_with("application/x-amz-json"))
 }
 
-/// The access key of `Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`.
+/// Whom and what a signature says that it is for.
+#[derive(Debug, Default)]
+struct Scope {
+    key: String,
+    region: String,
+    service: String,
+}
+
+/// From `Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`; `None` without one.
 /// The signature itself is not checked.
+fn scope(headers: &HeaderMap) -> Option<Scope> {
+    let text = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (_, credential) = text.split_once("Credential=")?;
+    let credential = credential.split([',', ' ']).next()?;
+    let mut parts = credential.split('/').map(str::to_owned);
+    Some(Scope {
+        key: parts.next()?,
+        region: parts.nth(1).unwrap_or_default(),
+        service: parts.next().unwrap_or_default(),
+    })
+}
+
+/// The access key that signed; empty when none did.
 fn caller(headers: &HeaderMap) -> String {
-    headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split_once("Credential="))
-        .and_then(|(_, credential)| credential.split(['/', ',', ' ']).next())
-        .unwrap_or_default()
-        .to_owned()
+    scope(headers).map(|scope| scope.key).unwrap_or_default()
 }
 
 /// Names of operations become names of XML elements, so nothing but a plain word passes.
@@ -132,14 +184,12 @@ mod tests {
     use super::*;
 
     fn decode_with(headers: &[(&str, &str)], body: &str) -> (Protocol, Result<Call, ApiError>) {
-        let mut map = HeaderMap::new();
+        let mut request = hyper::Request::post("/");
         for (name, value) in headers {
-            map.insert(
-                HeaderName::from_bytes(name.as_bytes()).unwrap(),
-                value.parse().unwrap(),
-            );
+            request = request.header(*name, *value);
         }
-        decode(&Uri::from_static("/"), &map, body.as_bytes())
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        decode(&head, body.as_bytes(), "us-east-1")
     }
 
     #[test]
@@ -224,7 +274,7 @@ mod tests {
             message: "Cluster not found.".into(),
         };
         let now = Timestamp::from_second(1_789_599_187).unwrap();
-        let response = encode(Protocol::Json, "ListServices", &Err(error), "id-1", now);
+        let response = encode(&Protocol::Json, "ListServices", &Err(error), "id-1", now);
         assert_eq!(response.status(), 400);
         assert_eq!(
             response.headers()["content-type"],

@@ -39,13 +39,13 @@ pub(super) fn error(service: Service, error: &ApiError, request_id: &str) -> Str
 fn namespace(service: Service) -> &'static str {
     match service {
         Service::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
-        Service::Elbv2 | Service::Ecs | Service::Logs | Service::Ecr => {
+        Service::Elbv2 | Service::Ecs | Service::Logs | Service::Ecr | Service::S3 => {
             "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
         }
     }
 }
 
-fn content(out: &mut String, value: &Value) {
+pub(super) fn content(out: &mut String, value: &Value) {
     match value {
         Value::Null => {}
         Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
@@ -58,7 +58,7 @@ fn content(out: &mut String, value: &Value) {
     }
 }
 
-fn element(out: &mut String, name: &str, value: &Value) {
+pub(super) fn element(out: &mut String, name: &str, value: &Value) {
     if value.is_null() {
         return;
     }
@@ -72,7 +72,7 @@ fn element(out: &mut String, name: &str, value: &Value) {
 }
 
 /// Escapes what XML reserves, and replaces what XML 1.0 cannot hold at all.
-fn escape(out: &mut String, text: &str) {
+pub(super) fn escape(out: &mut String, text: &str) {
     for character in text.chars() {
         match character {
             '&' => out.push_str("&amp;"),

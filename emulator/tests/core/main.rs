@@ -20,6 +20,7 @@ mod log_streams;
 mod logs;
 mod network;
 mod nonsense;
+mod objects;
 mod purity;
 mod reads;
 mod registry;

@@ -209,6 +209,7 @@ fn unknown_operations_and_malformed_inputs_are_errors_of_the_right_kind() {
     let unknown = |service| match service {
         Service::Ecs | Service::Logs | Service::Ecr => "UnknownOperationException",
         Service::Elbv2 | Service::Sts => "InvalidAction",
+        Service::S3 => "NotImplemented",
     };
     for service in [
         Service::Ecs,
@@ -216,10 +217,11 @@ fn unknown_operations_and_malformed_inputs_are_errors_of_the_right_kind() {
         Service::Logs,
         Service::Ecr,
         Service::Sts,
+        Service::S3,
     ] {
         let error = world.call(service, "MakeCoffee", json!({})).unwrap_err();
         assert_eq!(error.code, unknown(service));
-        assert_eq!(error.status, 400);
+        assert_eq!(error.status, if service == Service::S3 { 501 } else { 400 });
     }
     for input in [
         json!([]),
