@@ -2,6 +2,7 @@
 
 SHELL := /bin/bash
 EVENKEEL := target/debug/evenkeel
+RECORD := $(CURDIR)/target/operations
 # Set to 1 where the advisory database can be reached.
 DENY_ADVISORIES ?=
 
@@ -25,12 +26,17 @@ test: ## Run all tests, with a PostgreSQL and a Redis that end with them
 	@cargo build --workspace --all-targets --locked
 	@target/python/bin/python -m pytest -q tests/clients
 	@# Tests wait more than they work, so more of them than cores run at once; each takes a Redis database of 15.
-	@exec env RUST_TEST_THREADS=$${RUST_TEST_THREADS:-5} $(EVENKEEL) local data -- cargo test --workspace --locked
+	@rm -rf $(RECORD)
+	@exec env RUST_TEST_THREADS=$${RUST_TEST_THREADS:-5} EVENKEEL_RECORD=$(RECORD) $(EVENKEEL) local data -- cargo test --workspace --locked
+	@# What the daemon has asked of AWS meanwhile, against its policy.
+	@exec env EVENKEEL_RECORD=$(RECORD) cargo test --workspace --locked --test policy
 
 lint: ## Check format, lints, the build without `local`, licences, bans and sources
 	@scripts/setup --lint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@# Not among all targets, since it is no test by itself.
+	cargo clippy --workspace --test policy --locked -- -D warnings
 	cargo clippy -p evenkeel --no-default-features --all-targets --locked -- -D warnings
 	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --all-features check --hide-inclusion-graph licenses bans sources
 ifneq ($(DENY_ADVISORIES),)

@@ -18,6 +18,7 @@ pub mod document;
 pub mod event;
 pub mod home;
 pub mod init;
+pub mod lease;
 #[cfg(feature = "local")]
 pub mod local;
 pub mod manifest;
@@ -27,5 +28,6 @@ pub mod observed;
 pub mod plan;
 pub mod reconcile;
 pub mod shape;
+pub mod source;
 pub mod status;
 pub mod tags;

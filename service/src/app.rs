@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::{self, Command};
 use crate::config::{BaseConfig, Environment, Problem, ServeConfig};
 use crate::http::{self, Api, ApiError, Reply};
-use crate::items::{Cache, Catalogue, Store};
+use crate::items::{Cache, Catalogue, StalePassword, Store};
 use crate::metrics::Metrics;
 use crate::migrate::{self, MigrateError};
 use crate::server::{self, Answer};
@@ -72,6 +72,10 @@ enum RunError {
     Api(#[from] ApiError),
     #[error("the Redis client refuses REDIS_URL")]
     Redis(#[from] bb8_redis::redis::RedisError),
+    #[error(
+        "PostgreSQL no longer takes the password; start again with the new one: a new ECS task gets it from the secret"
+    )]
+    StalePassword,
 }
 
 async fn seed(base: &BaseConfig, count: NonZeroU32) -> Result<(), RunError> {
@@ -97,9 +101,11 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
 
     let metrics = Arc::new(Metrics::new(&config.version, http::documented_answers())?);
     let (shutdown, drain) = shutdown::channel();
+    let stale_password = StalePassword::default();
     let store = Store::start(
         config.base.database.reveal(),
         metrics.pool_wait("postgresql"),
+        stale_password.clone(),
     );
     let cache = Cache::start(config.redis.reveal(), metrics.pool_wait("redis"))?;
     let catalogue = Arc::new(Catalogue::new(
@@ -127,17 +133,20 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
     tokio::spawn(server::serve(listener, Arc::new(api), drain.clone()));
     tokio::spawn(server::serve(scrapes, Arc::new(scraper), drain));
 
-    let signal = stop.requested().await;
+    let (reason, outcome) = tokio::select! {
+        signal = stop.requested() => (signal, Ok(())),
+        () = stale_password.told() => ("password refused", Err(RunError::StalePassword)),
+    };
     let drained = shutdown.drain();
     // Who reads this line may count on `connection: close` from here on.
-    tracing::info!(signal, "draining");
+    tracing::info!(reason, "draining");
     match drained.await {
         Drained::Clean => tracing::info!("stopped"),
         Drained::Abandoned(left) => {
             tracing::warn!(left, "stopped at the deadline with work unfinished");
         }
     }
-    Ok(())
+    outcome
 }
 
 async fn listen(

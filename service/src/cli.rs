@@ -17,10 +17,13 @@ Usage: api             migrate the database, then serve until SIGTERM
 
 Environment:
   DATABASE_URL     PostgreSQL, postgres://user:password@host:port/database (required)
+                   TLS with ?sslmode=verify-full, and &sslrootcert=FILE for
+                   other CA certificates (PEM) than the system's
+  DATABASE_PASSWORD
+                   PostgreSQL's password as it is, where the URL has none
   REDIS_URL        Redis, redis://:password@host:port/db (required to serve)
-  DATABASE_CA_FILE, REDIS_CA_FILE
-                   CA certificates in PEM for a URL that asks for TLS, by
-                   sslmode=verify-full or rediss://; default the system's
+                   TLS with rediss://
+  REDIS_CA_FILE    CA certificates (PEM) for Redis, default the system's
   HOST             address to listen on, default 0.0.0.0
   PORT             port of the API, default 80; 0 takes a free one
   METRICS_PORT     port of /metrics, default 9100; 0 takes a free one

@@ -1,6 +1,7 @@
 //! The configuration, parsed from an injected environment. Bundles of CA certificates, which some variables name, are read here too.
 //!
-//! Every problem is collected, so that one run shows all of them. A URL's value is never part of a message: it may hold a password.
+//! Every problem is collected, so that one run shows all of them. A URL's value is never part of a message, but for the path of a bundle:
+//! it may hold a password.
 
 mod reader;
 mod url;
@@ -106,15 +107,7 @@ impl BaseConfig {
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let database = reader
-            .store(&DATABASE, url::database)
-            .and_then(|(config, tls)| {
-                // Never asked for a handshake under `sslmode=disable`; if it were, it would trust nobody.
-                let tls =
-                    tls.map_or_else(|| reader.client(&DATABASE, Ok(tls::no_roots())), Some)?;
-                let tls = MakeRustlsConnect::new(tls);
-                Some(Secret::new(Database { config, tls }))
-            });
+        let database = Self::database(reader).map(Secret::new);
         let log_filter = reader.or("RUST_LOG", "info".to_owned(), |text| {
             EnvFilter::try_new(text)
                 .map(|_| text.to_owned())
@@ -125,17 +118,39 @@ impl BaseConfig {
             log_filter: log_filter?,
         })
     }
+
+    fn database(reader: &mut Reader<'_>) -> Option<Database> {
+        let (mut config, tls) = reader.store(&DATABASE, url::database)?;
+        // Never asked for a handshake under `sslmode=disable`; if it were, it would trust nobody.
+        let tls = tls.map_or_else(|| reader.client(&DATABASE, Ok(tls::no_roots())), Some)?;
+        if let Some(password) = reader.secret(DATABASE_PASSWORD) {
+            // Which of two is the stale one cannot be known here.
+            if config.get_password().is_some_and(|held| !held.is_empty()) {
+                let message =
+                    "is set, and DATABASE_URL holds a password too; leave one of them out";
+                reader.problem(DATABASE_PASSWORD, message.to_owned());
+                return None;
+            }
+            config.password(password.reveal());
+        }
+        let tls = MakeRustlsConnect::new(tls);
+        Some(Database { config, tls })
+    }
 }
 
 const DATABASE: StoreVariables = StoreVariables {
     url: "DATABASE_URL",
-    ca_file: "DATABASE_CA_FILE",
+    ca_file: None,
+    bundle: "sslrootcert in the URL",
     ask: "sslmode=verify-full",
 };
 
+const DATABASE_PASSWORD: &str = "DATABASE_PASSWORD";
+
 const REDIS: StoreVariables = StoreVariables {
     url: "REDIS_URL",
-    ca_file: "REDIS_CA_FILE",
+    ca_file: Some("REDIS_CA_FILE"),
+    bundle: "REDIS_CA_FILE",
     ask: "rediss://",
 };
 
@@ -158,6 +173,8 @@ fn version(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt as _;
+
     use super::*;
 
     fn serve(variables: &[(&str, &str)]) -> Result<ServeConfig, Vec<String>> {
@@ -223,26 +240,24 @@ mod tests {
             .unwrap();
         std::fs::write(bundle.path(), ca.pem()).unwrap();
         let path = bundle.path().to_str().unwrap();
+        let plain = format!("postgres://api:canary@db/api?sslrootcert={path}");
         let plain = [
-            DATABASE,
+            ("DATABASE_URL", plain.as_str()),
             REDIS,
-            ("DATABASE_CA_FILE", path),
             ("REDIS_CA_FILE", path),
         ];
         assert_eq!(
             serve(&plain).unwrap_err(),
             [
-                "DATABASE_CA_FILE is set, but DATABASE_URL does not ask for TLS; write sslmode=verify-full there, or unset this",
+                "DATABASE_URL names an sslrootcert, but does not ask for TLS; add sslmode=verify-full, or leave it out",
                 "REDIS_CA_FILE is set, but REDIS_URL does not ask for TLS; write rediss:// there, or unset this",
             ]
         );
+        let verified =
+            format!("postgres://api:canary@db/api?sslmode=verify-full&sslrootcert={path}");
         let verified = [
-            (
-                "DATABASE_URL",
-                "postgres://api:canary@db/api?sslmode=verify-full",
-            ),
+            ("DATABASE_URL", verified.as_str()),
             ("REDIS_URL", "rediss://:canary@cache"),
-            ("DATABASE_CA_FILE", path),
             ("REDIS_CA_FILE", path),
         ];
         let config = serve(&verified).unwrap();
@@ -253,15 +268,67 @@ mod tests {
 
     #[test]
     fn a_bundle_is_checked_even_where_the_url_is_wrong() {
-        let problems = serve(&[("DATABASE_CA_FILE", "/nowhere.pem"), REDIS]).unwrap_err();
+        let problems = serve(&[DATABASE, ("REDIS_CA_FILE", "/nowhere.pem")]).unwrap_err();
         let [url, bundle] = problems.as_slice() else {
             panic!("{problems:?}");
         };
-        assert_eq!(url, "DATABASE_URL is not set and has no default");
+        assert_eq!(url, "REDIS_URL is not set and has no default");
         assert!(
-            bundle.starts_with("DATABASE_CA_FILE names /nowhere.pem"),
+            bundle.starts_with("REDIS_CA_FILE names /nowhere.pem"),
             "{bundle}"
         );
+    }
+
+    #[test]
+    fn the_password_may_be_a_variable_of_its_own() {
+        // Whatever would mean something in a URL stands for itself.
+        let password = "c#an%40ry:?&=+ ü";
+        for url in ["postgres://api@db/api", "postgres://api:@db/api"] {
+            let config = serve(&[
+                ("DATABASE_URL", url),
+                ("DATABASE_PASSWORD", password),
+                REDIS,
+            ])
+            .unwrap();
+            let database = &config.base.database.reveal().config;
+            assert_eq!(database.get_user(), Some("api"));
+            assert_eq!(database.get_password(), Some(password.as_bytes()));
+            let shown = format!("{config:?} {database:?}");
+            assert!(!shown.contains("an%40ry"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_password_need_not_be_text() {
+        let bytes = OsString::from_vec(b"c\xff\xfe".to_vec());
+        let config = BaseConfig::parse(&|name| match name {
+            "DATABASE_URL" => Some("postgres://api@db/api".into()),
+            "DATABASE_PASSWORD" => Some(bytes.clone()),
+            _ => None,
+        })
+        .unwrap();
+        let database = &config.database.reveal().config;
+        assert_eq!(database.get_password(), Some(&b"c\xff\xfe"[..]));
+    }
+
+    #[test]
+    fn an_empty_password_is_none_and_two_are_refused() {
+        let config = serve(&[DATABASE, ("DATABASE_PASSWORD", ""), REDIS]).unwrap();
+        let database = &config.base.database.reveal().config;
+        assert_eq!(database.get_password(), Some(&b"canary"[..]));
+        for url in [DATABASE.1, "postgres://api@db/api?password=canary"] {
+            let two = [
+                ("DATABASE_URL", url),
+                ("DATABASE_PASSWORD", "canary"),
+                REDIS,
+            ];
+            assert_eq!(
+                serve(&two).unwrap_err(),
+                [
+                    "DATABASE_PASSWORD is set, and DATABASE_URL holds a password too; leave one of them out"
+                ]
+            );
+        }
     }
 
     #[test]

@@ -44,10 +44,14 @@ mod embedded {
 pub(crate) enum MigrateError {
     #[error("PostgreSQL did not answer within {WAIT:?}; check DATABASE_URL and the server")]
     NoDatabase(#[source] ConnectError),
-    #[error("PostgreSQL refuses DATABASE_URL; correct its user, password or database")]
-    Refused(#[source] tokio_postgres::Error),
     #[error(
-        "PostgreSQL's certificate does not verify; check the host of DATABASE_URL, DATABASE_CA_FILE and the server's certificate"
+        "PostgreSQL refuses DATABASE_URL; correct its user or database, or the password there or in DATABASE_PASSWORD"
+    )]
+    Refused(#[source] tokio_postgres::Error),
+    #[error("PostgreSQL asks for a password; set DATABASE_PASSWORD, or put it into DATABASE_URL")]
+    NoPassword(#[source] tokio_postgres::Error),
+    #[error(
+        "PostgreSQL's certificate does not verify; check the host and the sslrootcert of DATABASE_URL, and the server's certificate"
     )]
     Untrusted(#[source] tokio_postgres::Error),
     #[error("migrating did not end within {MIGRATE:?}; does another process hold the lock?")]
@@ -121,6 +125,9 @@ impl Session {
                     return Ok(Self { client });
                 }
                 Ok(Err(error)) if is_refusal(&error) => return Err(MigrateError::Refused(error)),
+                Ok(Err(error)) if lacks_password(&error) => {
+                    return Err(MigrateError::NoPassword(error));
+                }
                 Ok(Err(error)) if is_untrusted(&error) => {
                     return Err(MigrateError::Untrusted(error));
                 }
@@ -171,6 +178,13 @@ fn is_refusal(error: &tokio_postgres::Error) -> bool {
             .iter()
             .any(|class| state.code().starts_with(class))
     })
+}
+
+/// Whether the server wants a password and there is none. The client library has no code for that, only these words.
+fn lacks_password(error: &tokio_postgres::Error) -> bool {
+    error
+        .source()
+        .is_some_and(|source| source.to_string() == "password missing")
 }
 
 /// Whether the server showed a certificate that does not verify, which waiting does not help either.

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 /// Buckets that AWS documents: ECS in "Request throttling for the Amazon ECS API", ELB in "API throttling" of its user
 /// guide, Logs in "CloudWatch Logs quotas". ECR does not publish DescribeImages' rate.
+/// S3 has its own in "Best practices design patterns": per second and prefix 3,500 writes and 5,500 reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bucket {
     /// RegisterTaskDefinition, DeregisterTaskDefinition.
@@ -37,6 +38,8 @@ pub enum Bucket {
     LogSearch,
     /// DescribeImages.
     Images,
+    /// Every call of S3.
+    Objects,
 }
 
 impl Bucket {
@@ -57,6 +60,7 @@ impl Bucket {
             Self::LogRetention => "log_retention",
             Self::LogSearch => "log_search",
             Self::Images => "images",
+            Self::Objects => "objects",
         }
     }
 
@@ -75,6 +79,7 @@ impl Bucket {
             Self::Logs => (10.0, 10.0),
             Self::LogRetention | Self::LogSearch => (5.0, 5.0),
             Self::Images => (20.0, 10.0),
+            Self::Objects => (3_500.0, 3_500.0),
         }
     }
 }

@@ -10,7 +10,7 @@ use aws_smithy_http_client::{
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 
 /// The longest one attempt of a call may take. The SDK itself sets no such limit.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest a call may take with all its retries.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -30,6 +30,10 @@ pub struct Clients {
     pub logs_writes: aws_sdk_cloudwatchlogs::Client,
     /// Elastic Container Registry.
     pub ecr: aws_sdk_ecr::Client,
+    /// Simple Storage Service, for reads.
+    pub s3: aws_sdk_s3::Client,
+    /// Simple Storage Service, for writes: one attempt each.
+    pub s3_writes: aws_sdk_s3::Client,
 }
 
 impl Clients {
@@ -65,6 +69,16 @@ impl Clients {
             elbv2: aws_sdk_elasticloadbalancingv2::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
             ecr: aws_sdk_ecr::Client::new(config),
+            s3: s3(config),
+            s3_writes: s3(&once),
         }
     }
+}
+
+/// At an endpoint of one's own, buckets have no names in DNS.
+fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(config)
+        .force_path_style(config.endpoint_url().is_some())
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
 }

@@ -70,10 +70,15 @@ impl AwsError {
                 let meta = service.err().meta();
                 let code = meta.code().unwrap_or("unknown").to_owned();
                 let status = service.raw().status().as_u16();
-                let message = one_line(&format!(
+                let mut message = one_line(&format!(
                     "{code}: {}",
                     meta.message().unwrap_or("no message").trim_end_matches('.')
                 ));
+                if let Some(region) = service.raw().headers().get("x-amz-bucket-region")
+                    && is_elsewhere(&code)
+                {
+                    message.push_str(&format!(" (the bucket is in {region})"));
+                }
                 (classify(&code, status), code, message)
             }
             SdkError::TimeoutError(_) => (
@@ -137,6 +142,7 @@ fn classify(code: &str, status: u16) -> Class {
         | "ExpiredTokenException"
         | "ExpiredToken"
         | "IncompleteSignature"
+        | "InvalidAccessKeyId"
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
         | "MissingAuthenticationToken"
@@ -146,13 +152,26 @@ fn classify(code: &str, status: u16) -> Class {
         // The state has changed since it was looked at, or another call is at it: the next look tells.
         "UpdateInProgressException"
         | "ServiceUnavailable"
+        | "RequestTimeout"
         | "OperationAbortedException"
         | "ConflictException"
         | "ServiceNotActiveException" => Class::Transient,
         _ if status >= 500 => Class::Transient,
+        "NoSuchBucket" | "NoSuchKey" => Class::NotFound,
         _ if code.contains("NotFound") => Class::NotFound,
         _ => Class::Invalid,
     }
+}
+
+/// How S3 says that a bucket is in another region than the one that was asked
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>).
+fn is_elsewhere(code: &str) -> bool {
+    [
+        "PermanentRedirect",
+        "AuthorizationHeaderMalformed",
+        "IllegalLocationConstraintException",
+    ]
+    .contains(&code)
 }
 
 /// The code and words of a call that was not made because it is not known who we are, or where to.
@@ -193,19 +212,21 @@ fn one_line(text: &str) -> String {
 
 fn help(class: Class, code: &str) -> impl fmt::Display {
     match (class, code) {
-        (Class::Denied, "ExpiredTokenException" | "ExpiredToken") => "; renew the credentials",
+        (Class::Denied, "ExpiredTokenException" | "ExpiredToken") => {
+            "; renew the credentials, and start evenkeel again where they come from its environment"
+        }
         (Class::Denied, "credentials") => {
             "; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with a task role"
         }
         (Class::Denied, "region") => "; set AWS_REGION",
         (Class::Denied, "endpoint") => "; correct AWS_ENDPOINT_URL, such as http://127.0.0.1:4566",
-        (Class::Denied, "not_sent") => "; check the region and the credentials",
+        (Class::Denied, "not_sent") => "; check AWS_REGION and the credentials",
         (Class::Denied, _) => "; check the role's policy and the credentials",
         (Class::Unreachable, "no_answer") => "; the next look tells",
-        (Class::Unreachable, _) => "; check the network and AWS_ENDPOINT_URL",
+        (Class::Unreachable, _) => "; check the network, AWS_REGION and AWS_ENDPOINT_URL",
         (Class::Throttled, _) => "; it is tried again, more slowly",
         (Class::NotFound, "ClusterNotFoundException") => {
-            "; create the cluster, or correct its name (spec.cluster, --cluster)"
+            "; create the cluster, or correct its name (spec.cluster, --cluster) or the region (AWS_REGION)"
         }
         (Class::NotFound, "ServiceNotFoundException") => {
             "; correct the service's name or its cluster"
@@ -216,6 +237,10 @@ fn help(class: Class, code: &str) -> impl fmt::Display {
         (Class::NotFound, "RepositoryNotFoundException") => {
             "; create the repository or correct spec.image.repository"
         }
+        (Class::NotFound, "NoSuchBucket") => {
+            "; create the bucket or correct its name (--manifests, --lease)"
+        }
+        (Class::Invalid, code) if is_elsewhere(code) => "; set AWS_REGION to the bucket's region",
         (Class::Transient | Class::NotFound | Class::Invalid, _) => "",
     }
 }

@@ -7,11 +7,13 @@ mod cluster;
 mod delete;
 mod error;
 mod explain;
+mod fence;
 mod history;
 mod image;
 mod json;
 mod logs;
 mod memory;
+mod objects;
 mod observe;
 mod operation;
 mod preflight;
@@ -28,8 +30,10 @@ pub use budget::{Bucket, Budget};
 pub use clients::Clients;
 pub use delete::Deleter;
 pub use error::{AwsError, Class};
+pub use fence::Fence;
 pub use logs::{LogLine, LogStream};
 pub use memory::Memory;
+pub use objects::{Entry, Object, OnlyIf, Put, S3Url, S3UrlError, is_plain};
 pub use observe::{Described, SERVICES_PER_CALL, Seen};
 pub use operation::Operation;
 pub use preflight::{ClusterState, TargetGroup};
@@ -41,24 +45,33 @@ use crate::metrics::Metrics;
 pub struct Aws {
     clients: Clients,
     budget: Arc<Budget>,
+    fence: Fence,
     metrics: Metrics,
     definitions: observe::Definitions,
     homes: cluster::Homes,
 }
 
 impl Aws {
-    /// AWS through these clients.
+    /// AWS through these clients, shared with nobody.
     pub fn new(clients: Clients, metrics: Metrics) -> Self {
         Self {
             clients,
             budget: Arc::default(),
+            fence: Fence::open(),
             metrics,
             definitions: observe::Definitions::default(),
             homes: cluster::Homes::default(),
         }
     }
 
-    /// One call: waits for the budget, measures, and gives a failure its class.
+    /// The same, but writes to services only while `fence` is open.
+    #[must_use]
+    pub fn behind(self, fence: Fence) -> Self {
+        Self { fence, ..self }
+    }
+
+    /// One call: waits for the budget, measures, and gives a failure its class. A write that the lease forbids is not
+    /// made.
     async fn call<T, E>(
         &self,
         operation: Operation,
@@ -72,6 +85,10 @@ impl Aws {
             .budget_wait
             .with_label_values(&[operation.bucket.name()])
             .inc_by(waited.as_secs_f64());
+        // Last, after everything that takes time.
+        if operation.is_fenced {
+            self.fence.check(operation)?;
+        }
         let began = Instant::now();
         let result = call.await;
         let labels = [operation.service, operation.name];

@@ -7,7 +7,7 @@ use jiff::Zoned;
 use tokio::time::Instant;
 
 use crate::{
-    aws::{Aws, AwsError, Class, Memory, Seen},
+    aws::{Aws, AwsError, Class, Fence, Memory, S3Url, Seen},
     cli::{
         exit,
         inputs::Inputs,
@@ -15,6 +15,7 @@ use crate::{
         plan::ServicePlan,
     },
     desired::Settings,
+    lease::{Lease, NotTaken},
     manifest::Manifest,
     plan::{self, Plan, Step},
     reconcile::{self, Stopped},
@@ -37,6 +38,10 @@ pub(super) struct Apply {
 
     #[command(flatten)]
     inputs: Inputs,
+
+    /// The lease of the daemons, s3://BUCKET/KEY: taken while this runs, and refused while a daemon holds it.
+    #[arg(long, value_name = "URL", env = "EVENKEEL_LEASE")]
+    lease: Option<S3Url>,
 
     /// How long to wait for each rollout, in seconds; 0 does not wait.
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(..=LONGEST_WAIT))]
@@ -61,12 +66,39 @@ impl Apply {
             Ok(begun) => begun,
             Err(code) => return code,
         };
+        let Some(url) = &self.lease else {
+            return self.apply(&aws, &manifests, loaded).await;
+        };
+        let fence = Fence::closed();
+        let lease = Lease::new(aws.clone(), url.clone(), fence.clone());
+        let aws = aws.behind(fence);
+        let waiting = |by: &str| {
+            output::note(&format!(
+                "{by} held the lease {url} last; waiting whether it is renewed"
+            ));
+        };
+        let applied = lease.during(waiting, self.apply(&aws, &manifests, loaded));
+        match applied.await {
+            Ok(code) => code,
+            Err(NotTaken::Held(by)) => exit::refuse(&format!(
+                "{by} holds the lease {url} and acts on its own manifests: change those (evenkeel push), or stop it first"
+            )),
+            Err(NotTaken::Failed(error)) => exit::fail(&format!("{url}: {error}")),
+        }
+    }
+
+    async fn apply(
+        &self,
+        aws: &Aws,
+        manifests: &[Arc<Manifest>],
+        loaded: exit::Code,
+    ) -> exit::Code {
         let settings = self.inputs.settings();
         let mut code = loaded;
         let mut done = Vec::new();
-        for manifest in &manifests {
+        for manifest in manifests {
             let one = One {
-                aws: &aws,
+                aws,
                 manifest,
                 settings: &settings,
                 timeout: self.timeout,

@@ -19,6 +19,7 @@ use crate::{
     metrics::Metrics,
     observed::LiveService,
     plan::{Step, Write},
+    source::Reader,
     tags,
 };
 
@@ -68,11 +69,11 @@ impl Delete {
     }
 
     async fn delete(&self) -> Result<exit::Code, exit::Code> {
-        let set = self.manifests()?;
-        let service = self.service(&set)?;
-        refuse_what_is_declared(&service, &set)?;
         let metrics = Metrics::new().map_err(|error| exit::fail(&error.to_string()))?;
         let deleter = Deleter::new(Clients::from_env().await, metrics);
+        let set = self.manifests(deleter.aws()).await?;
+        let service = self.service(&set)?;
+        refuse_what_is_declared(&service, &set)?;
         let live = self.ours(deleter.aws(), &service).await?;
         self.be_sure(&service, &live).await?;
         // Between the question and the answer there may have been a day.
@@ -104,10 +105,11 @@ impl Delete {
         }))
     }
 
-    fn manifests(&self) -> Result<ManifestSet, exit::Code> {
-        self.named.inputs.source().read().map_err(|error| {
+    async fn manifests(&self, aws: &Aws) -> Result<ManifestSet, exit::Code> {
+        let mut reader = Reader::new(self.named.inputs.source(), aws.clone());
+        reader.read().await.map_err(|error| {
             exit::refuse(&format!(
-                "{error}: whether a manifest describes the service cannot be told; name the manifests' directory with --manifests"
+                "{error}: whether a manifest describes the service cannot be told; say where the manifests are with --manifests"
             ))
         })
     }

@@ -65,12 +65,12 @@ impl History {
     }
 
     async fn look(&self) -> exit::Code {
-        let service = match self.named.find() {
-            Ok(service) => service,
-            Err(code) => return code,
-        };
         let aws = match inputs::aws().await {
             Ok(aws) => aws,
+            Err(code) => return code,
+        };
+        let service = match self.named.find(&aws).await {
+            Ok(service) => service,
             Err(code) => return code,
         };
         let past = aws

@@ -7,15 +7,15 @@ use clap::Args;
 use crate::{
     aws::{Aws, AwsError, Clients, Memory, SERVICES_PER_CALL, Seen},
     cli::{exit, output},
-    daemon::Source,
     desired::Settings,
-    manifest::{self, Manifest, ManifestSet, Options, SourceFile},
+    manifest::{self, Manifest, Options, SourceFile},
     metrics::Metrics,
     normal::Form,
+    source::{Place, Reader, Source, Texts},
 };
 
 /// What to do when manifests are not where they are looked for.
-const WHERE: &str = "; name their directory with --manifests or EVENKEEL_MANIFESTS";
+const WHERE: &str = "; say where they are with --manifests or EVENKEEL_MANIFESTS";
 /// What to do about references to outputs when there are none.
 const NO_OUTPUTS: &str = if cfg!(feature = "local") {
     "  no Terraform outputs are given: name them with --terraform-outputs or EVENKEEL_TERRAFORM_OUTPUTS; beside `make up`: eval \"$(evenkeel local env)\""
@@ -26,18 +26,22 @@ const NO_OUTPUTS: &str = if cfg!(feature = "local") {
 /// Which manifests, and whose.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Inputs {
-    /// Where the manifests are.
+    /// Where the manifests are: a directory, or s3://BUCKET/PREFIX.
     #[arg(
         long,
-        value_name = "DIR",
+        value_name = "PLACE",
         env = "EVENKEEL_MANIFESTS",
         default_value = "manifests"
     )]
-    manifests: PathBuf,
+    manifests: Place,
 
     /// The file with `terraform output -json`; terraform.json beside the manifests when there is one.
     #[arg(long, value_name = "FILE", env = "EVENKEEL_TERRAFORM_OUTPUTS")]
     terraform_outputs: Option<PathBuf>,
+
+    /// The file with the values of `${values.NAME}`; values.yaml beside the manifests when there is one.
+    #[arg(long, value_name = "FILE", env = "EVENKEEL_VALUES")]
+    values: Option<PathBuf>,
 
     /// Fields of ECS that are newer than this program's table are warnings.
     #[arg(long)]
@@ -51,18 +55,13 @@ pub(super) struct Inputs {
 impl Inputs {
     /// Where the manifests come from.
     pub(super) fn source(&self) -> Source {
-        let beside = self.manifests.join("terraform.json");
-        let terraform_outputs = self
-            .terraform_outputs
-            .clone()
-            .or_else(|| beside.is_file().then_some(beside));
-        let options = Options {
-            allow_unknown_ecs_fields: self.allow_unknown_ecs_fields,
-        };
         Source {
-            directory: self.manifests.clone(),
-            terraform_outputs,
-            options,
+            place: self.manifests.clone(),
+            terraform_outputs: self.terraform_outputs.clone(),
+            values: self.values.clone(),
+            options: Options {
+                allow_unknown_ecs_fields: self.allow_unknown_ecs_fields,
+            },
         }
     }
 
@@ -79,64 +78,68 @@ impl Inputs {
         &self,
         paths: &[PathBuf],
     ) -> Result<(Vec<Arc<Manifest>>, exit::Code, Aws), exit::Code> {
-        let (manifests, loaded) = self.load(paths)?;
-        Ok((manifests, loaded, aws().await?))
+        let aws = aws().await?;
+        let (manifests, loaded) = self.load(&aws, paths).await?;
+        Ok((manifests, loaded, aws))
     }
 
-    /// The good manifests of the directory, or of `paths` when there are any, and the exit code that says whether there
+    /// The good manifests of the source, or of `paths` when there are any, and the exit code that says whether there
     /// were others. What is wrong is said on stderr.
-    pub(super) fn load(
+    pub(super) async fn load(
         &self,
+        aws: &Aws,
         paths: &[PathBuf],
     ) -> Result<(Vec<Arc<Manifest>>, exit::Code), exit::Code> {
         let source = self.source();
-        let set = if paths.is_empty() {
-            source.read()
+        let texts = if paths.is_empty() {
+            Reader::new(source.clone(), aws.clone()).texts().await
         } else {
-            read_paths(&source, paths)
+            read_paths(aws, &source, paths).await
         };
-        let set = set.map_err(|error| {
-            let help = if paths.is_empty() && !source.directory.is_dir() {
+        let is_missing = |place: &Place| match place {
+            Place::Directory(path) => !path.is_dir(),
+            Place::Bucket(_) => false,
+        };
+        let texts = texts.map_err(|error| {
+            let help = if paths.is_empty() && is_missing(&source.place) {
                 WHERE
             } else {
                 ""
             };
             exit::fail(&format!("{error}{help}"))
         })?;
+        let has_outputs = texts.terraform.is_some();
+        let set = texts.parse(source.options);
+        let set = set.map_err(|error| exit::fail(&error))?;
         for diagnostic in &set.diagnostics {
             output::note(&format!("{}: {diagnostic}", diagnostic.severity));
         }
         let has_errors = set.diagnostics.iter().any(manifest::Diagnostic::is_error);
-        if has_errors && source.terraform_outputs.is_none() {
+        if has_errors && !has_outputs {
             output::note(NO_OUTPUTS);
+        }
+        if set.manifests.is_empty() {
+            if has_errors {
+                return Err(exit::INVALID);
+            }
+            let places: Vec<_> = paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            let places = if places.is_empty() {
+                source.place.to_string()
+            } else {
+                places.join(", ")
+            };
+            return Err(exit::refuse(&format!(
+                "no manifests (*.yaml, *.yml) in {places}{WHERE}"
+            )));
         }
         let code = if has_errors {
             exit::INVALID
         } else {
             exit::DONE
         };
-        if set.manifests.is_empty() {
-            if !has_errors {
-                let places = if paths.is_empty() {
-                    std::slice::from_ref(&source.directory)
-                } else {
-                    paths
-                };
-                let places: Vec<_> = places
-                    .iter()
-                    .map(|path| path.display().to_string())
-                    .collect();
-                exit::fail(&format!(
-                    "no manifests (*.yaml, *.yml) in {}{WHERE}",
-                    places.join(", ")
-                ));
-            }
-            return Err(if has_errors {
-                exit::INVALID
-            } else {
-                exit::REFUSED
-            });
-        }
         Ok((set.manifests.into_iter().map(Arc::new).collect(), code))
     }
 }
@@ -147,7 +150,7 @@ pub(super) async fn aws() -> Result<Aws, exit::Code> {
     Ok(Aws::new(Clients::from_env().await, metrics))
 }
 
-fn read_paths(source: &Source, paths: &[PathBuf]) -> Result<ManifestSet, String> {
+async fn read_paths(aws: &Aws, source: &Source, paths: &[PathBuf]) -> Result<Texts, String> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -162,7 +165,7 @@ fn read_paths(source: &Source, paths: &[PathBuf]) -> Result<ManifestSet, String>
             });
         }
     }
-    source.parse_files(files)
+    source.beside(aws, files).await
 }
 
 /// One look at every service, in the manifests' order, described ten at a time.

@@ -13,6 +13,7 @@ mod named;
 mod output;
 mod plan;
 mod port;
+mod push;
 mod retry;
 mod run;
 mod status;
@@ -41,6 +42,8 @@ enum Command {
     Plan(plan::Plan),
     /// Does what `plan` shows, once, and follows it to its end.
     Apply(apply::Apply),
+    /// Puts manifests where a daemon reads them, in S3.
+    Push(push::Push),
     /// Asks a running daemon how its services are.
     Status(status::Status),
     /// What was deployed, and what became of it.
@@ -51,7 +54,6 @@ enum Command {
     Events(events::Events),
     /// Allows what failed to be tried again.
     Retry(retry::Retry),
-
     /// Checks that what manifests name is there, and changes nothing.
     Verify(verify::Verify),
     /// Writes the manifest of a live service.
@@ -103,12 +105,12 @@ pub fn main() -> ExitCode {
         Command::Run(run) => runtime.block_on(run.run()),
         Command::Plan(plan) => runtime.block_on(exit::unless_interrupted(plan.run())),
         Command::Apply(apply) => runtime.block_on(exit::unless_interrupted(apply.run())),
+        Command::Push(push) => runtime.block_on(exit::unless_interrupted(push.run())),
         Command::Status(status) => runtime.block_on(exit::unless_interrupted(status.run())),
         Command::Retry(retry) => runtime.block_on(exit::unless_interrupted(retry.run())),
         Command::History(history) => runtime.block_on(exit::unless_interrupted(history.run())),
         Command::Logs(logs) => runtime.block_on(exit::unless_interrupted(logs.run())),
         Command::Events(events) => runtime.block_on(exit::unless_interrupted(events.run())),
-
         Command::Verify(verify) => runtime.block_on(exit::unless_interrupted(verify.run())),
         Command::Init(init) => runtime.block_on(exit::unless_interrupted(init.run())),
         Command::Adopt(adopt) => runtime.block_on(exit::unless_interrupted(adopt.run())),

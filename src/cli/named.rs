@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::{
+    aws::Aws,
     cli::{exit, inputs::Inputs},
     manifest::Manifest,
 };
@@ -33,11 +34,11 @@ pub(super) struct Service {
 
 impl Named {
     /// The service, as it is written here or in its manifest.
-    pub(super) fn find(&self) -> Result<Service, exit::Code> {
+    pub(super) async fn find(&self, aws: &Aws) -> Result<Service, exit::Code> {
         if let Some(service) = self.written() {
             return Ok(service);
         }
-        let (manifests, _) = self.inputs.load(&[]).inspect_err(|_| {
+        let (manifests, _) = self.inputs.load(aws, &[]).await.inspect_err(|_| {
             crate::cli::output::note("  or say where the service is with --cluster");
         })?;
         let manifest = one(&manifests, &self.name)?;

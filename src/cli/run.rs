@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    aws::S3Url,
     cli::{exit, inputs::Inputs},
     daemon::{self, Config, Pace},
 };
@@ -18,6 +19,10 @@ use crate::{
 pub(super) struct Run {
     #[command(flatten)]
     inputs: Inputs,
+
+    /// Another daemon may run with the same lease, an object s3://BUCKET/KEY: only the one that holds it acts.
+    #[arg(long, value_name = "URL", env = "EVENKEEL_LEASE")]
+    lease: Option<S3Url>,
 
     /// Where metrics, health and status are served; port 0 picks one.
     #[arg(
@@ -52,6 +57,7 @@ impl Run {
         }
         let config = Config {
             source: self.inputs.source(),
+            lease: self.lease,
             http: self.http,
             pace: Pace {
                 settings: self.inputs.settings(),

@@ -10,6 +10,7 @@ use crate::{
         output::{self, Format},
         port::Port,
     },
+    daemon::Leadership,
     status::ServiceStatus,
 };
 
@@ -46,6 +47,8 @@ impl Status {
         for error in &manifests.errors {
             output::note(&format!("error: {error}"));
         }
+        let leadership: Leadership = self.port.get("/api/v1/leader").await?;
+        say_who_acts(&leadership);
         if let Some(name) = &self.name {
             let known: Vec<_> = services.iter().map(|status| status.name.clone()).collect();
             services.retain(|status| {
@@ -60,6 +63,24 @@ impl Status {
             }
         }
         Ok(output::print(self.output, &services, || table(&services)))
+    }
+}
+
+/// A daemon that does not act knows nothing of the services.
+fn say_who_acts(leadership: &Leadership) {
+    match leadership {
+        Leadership {
+            problem: Some(problem),
+            ..
+        } => output::note(&format!("error: {problem}")),
+        Leadership {
+            leading: false,
+            leader: Some(leader),
+            ..
+        } => output::note(&format!(
+            "this daemon stands by; ask the one that acts: {leader}"
+        )),
+        Leadership { .. } => {}
     }
 }
 

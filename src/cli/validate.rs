@@ -2,16 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::manifest::{
-    self, Diagnostic, ManifestSet, Options, ReadError, References, Severity, SourceFile,
+use crate::{
+    manifest::{
+        self, Diagnostic, ManifestSet, Options, ReadError, References, Severity, SourceFile,
+    },
+    source,
 };
 
 /// There are no manifests.
@@ -33,6 +35,10 @@ pub struct Validate {
     /// and references to outputs are not checked if there is none.
     #[arg(long, value_name = "FILE", env = "EVENKEEL_TERRAFORM_OUTPUTS")]
     terraform_outputs: Option<PathBuf>,
+
+    /// The file with the values of `${values.NAME}`; values.yaml beside the manifests when there is one.
+    #[arg(long, value_name = "FILE", env = "EVENKEEL_VALUES")]
+    values: Option<PathBuf>,
 
     /// Fields and values of ECS that this version does not know are warnings.
     #[arg(long)]
@@ -142,32 +148,16 @@ impl Validate {
     }
 
     fn references(&self) -> Result<References, String> {
-        let path = self
-            .terraform_outputs
-            .clone()
-            .or_else(|| self.outputs_beside());
-        let text = path
-            .as_ref()
-            .map(|path| manifest::read_file(path))
-            .transpose();
-        let said = path.unwrap_or_default().display().to_string();
-        let text = text.map_err(|error| format!("{said} {error}"))?;
-        // A variable that is no text cannot be referred to.
-        let env = env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        References::new(text.as_deref(), env).map_err(|error| format!("{said} is {error}"))
-    }
-
-    fn outputs_beside(&self) -> Option<PathBuf> {
-        let first = self.paths.first()?;
+        let nowhere = PathBuf::new();
+        let first = self.paths.first().unwrap_or(&nowhere);
         let directory = if first.is_dir() {
             first
         } else {
-            first.parent()?
+            first.parent().unwrap_or(first)
         };
-        let path = directory.join(Path::new("terraform.json"));
-        path.is_file().then_some(path)
+        let outputs = self.terraform_outputs.as_deref();
+        let texts = source::beside(directory, outputs, self.values.as_deref())?;
+        texts.references(None)
     }
 }
 

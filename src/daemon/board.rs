@@ -5,6 +5,8 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{daemon::problem::Problem, event::Event, status::ServiceStatus};
 
 /// How many events are kept.
@@ -12,6 +14,30 @@ const EVENTS_KEPT: usize = 1_000;
 
 /// A service's cluster and name.
 pub type Key = (String, String);
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leadership {
+    /// Whether it is this daemon.
+    pub leading: bool,
+    /// What the daemon calls itself that acts, where that is known.
+    pub leader: Option<String>,
+    /// The lease that the daemons share; `None` where there is one daemon.
+    pub lease: Option<String>,
+    /// Why it is not known who acts.
+    pub problem: Option<String>,
+}
+
+impl Default for Leadership {
+    fn default() -> Self {
+        Self {
+            leading: true,
+            leader: None,
+            lease: None,
+            problem: None,
+        }
+    }
+}
 
 /// Statuses, events and readiness.
 #[derive(Debug, Default)]
@@ -29,6 +55,7 @@ struct State {
     manifest_errors: Vec<String>,
     /// Whether AWS answered when it was last asked, by the cluster's name.
     answers: BTreeMap<String, bool>,
+    leadership: Leadership,
 }
 
 impl Board {
@@ -51,6 +78,13 @@ impl Board {
     /// long as AWS answers for any.
     pub fn not_ready(&self) -> Option<String> {
         self.read(|state| {
+            let Leadership {
+                leading, problem, ..
+            } = &state.leadership;
+            if !leading {
+                // Standing by is all that it is to do.
+                return problem.clone();
+            }
             let why = match &state.manifests {
                 Some(why) => why.as_str(),
                 None if state.answers.is_empty() => "AWS has not been asked yet",
@@ -61,6 +95,26 @@ impl Board {
             };
             Some(why.to_owned())
         })
+    }
+
+    /// Who acts.
+    pub fn leadership(&self) -> Leadership {
+        self.read(|state| state.leadership.clone())
+    }
+
+    pub(super) fn set_leadership(&self, now: Leadership) {
+        self.write(|state| state.leadership = now);
+    }
+
+    /// Forgets what is only known to whoever acts. What happened stays.
+    pub(super) fn clear(&self) {
+        self.write(|state| {
+            *state = State {
+                events: std::mem::take(&mut state.events),
+                leadership: state.leadership.clone(),
+                ..State::default()
+            };
+        });
     }
 
     /// Says why there are no manifests to act on, or that there are.
@@ -161,6 +215,23 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_stands_by_is_ready_and_who_has_no_lease_is_not() {
+        let board = Board::default();
+        let following = Leadership {
+            leading: false,
+            leader: Some("other".to_owned()),
+            ..Leadership::default()
+        };
+        board.set_leadership(following.clone());
+        assert_eq!(board.not_ready(), None);
+        board.set_leadership(Leadership {
+            problem: Some("no lease: s3 is away".to_owned()),
+            ..following
+        });
+        assert_eq!(board.not_ready().unwrap(), "no lease: s3 is away");
+    }
 
     #[test]
     fn ready_while_any_cluster_answers() {

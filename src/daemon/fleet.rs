@@ -19,15 +19,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     aws::{Aws, AwsError, Described, SERVICES_PER_CALL},
-    daemon::{Board, board::Key, brake::Brake, queue::Queue, report::Reporter, watch::Reading},
+    daemon::{Board, board::Key, brake::Brake, queue::Queue, report::Reporter},
     desired::Settings,
     manifest::{self, Manifest, ManifestSet},
     reconcile::{self, Carried, Next, Passed, Permit},
+    source::Reading,
     status::ServiceStatus,
 };
 
 /// How long running passes may take to end after the daemon was told to stop.
-const STOP_WITHIN: Duration = Duration::from_secs(4);
+const STOP_WITHIN: Duration = Duration::from_millis(3_500);
 /// How many resyncs there are between two looks for services without a manifest.
 const CENSUS: u32 = 10;
 /// How old the gauges of the queue may become.
@@ -61,6 +62,15 @@ pub struct Fleet {
     working_on: HashMap<Id, Vec<Key>>,
 }
 
+/// What a fleet leaves behind.
+#[derive(Debug)]
+pub struct Ended {
+    /// The manifests that were in force.
+    pub set: Option<ManifestSet>,
+    /// Whether every pass came to its end, and so no write is under way.
+    pub is_clean: bool,
+}
+
 #[derive(Debug)]
 struct Service {
     manifest: Arc<Manifest>,
@@ -76,8 +86,14 @@ enum Done {
 }
 
 impl Fleet {
-    /// A fleet with no services yet.
-    pub fn new(aws: Aws, pace: Pace, board: Arc<Board>, reporter: Reporter) -> Self {
+    /// A fleet with no services yet. `before` are the manifests that were in force in an earlier term.
+    pub fn new(
+        aws: Aws,
+        pace: Pace,
+        board: Arc<Board>,
+        reporter: Reporter,
+        before: Option<ManifestSet>,
+    ) -> Self {
         Self {
             aws,
             queue: Queue::new(pace.resync),
@@ -86,7 +102,7 @@ impl Fleet {
             pace,
             board,
             reporter,
-            set: None,
+            set: before,
             undescribed: BTreeSet::new(),
             services: BTreeMap::new(),
             work: JoinSet::new(),
@@ -99,7 +115,7 @@ impl Fleet {
         mut self,
         mut manifests: watch::Receiver<Option<Reading>>,
         shutdown: CancellationToken,
-    ) {
+    ) -> Ended {
         loop {
             let wake = self.start_due();
             tokio::select! {
@@ -118,6 +134,10 @@ impl Fleet {
         .await;
         if finished.is_err() {
             tracing::warn!("calls to AWS were still running; the next daemon looks again");
+        }
+        Ended {
+            set: self.set,
+            is_clean: finished.is_ok(),
         }
     }
 

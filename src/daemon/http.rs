@@ -19,7 +19,10 @@ use serde_json::json;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::{daemon::Board, metrics::Metrics};
+use crate::{
+    daemon::{Board, board::Leadership},
+    metrics::Metrics,
+};
 
 /// More connections than this wait to be accepted.
 const CONNECTIONS: usize = 256;
@@ -115,11 +118,12 @@ fn route<B>(request: &Request<B>, views: &Views) -> Response<Full<Bytes>> {
         "/metrics" => metrics(views),
         "/livez" => text(StatusCode::OK, "ok\n".to_owned()),
         "/readyz" => match views.board.not_ready() {
-            None => text(StatusCode::OK, "ok\n".to_owned()),
+            None => text(StatusCode::OK, readiness(views)),
             Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
         },
         "/api/v1/services" => json_of(&views.board.services()),
         "/api/v1/manifests" => json_of(&json!({"errors": views.board.manifest_errors()})),
+        "/api/v1/leader" => json_of(&views.board.leadership()),
         "/api/v1/events" => json_of(&views.board.events()),
         _ => match path.strip_prefix("/api/v1/services/") {
             Some(name) => match decoded(name) {
@@ -131,9 +135,20 @@ fn route<B>(request: &Request<B>, views: &Views) -> Response<Full<Bytes>> {
             },
             None => problem(
                 StatusCode::NOT_FOUND,
-                "there are /metrics, /livez, /readyz, /api/v1/services, /api/v1/services/NAME, /api/v1/events and /api/v1/manifests",
+                "there are /metrics, /livez, /readyz, /api/v1/services, /api/v1/services/NAME, /api/v1/events, /api/v1/manifests and /api/v1/leader",
             ),
         },
+    }
+}
+
+fn readiness(views: &Views) -> String {
+    match views.board.leadership() {
+        Leadership {
+            leading: false,
+            leader: Some(leader),
+            ..
+        } => format!("standing by: {leader} acts\n"),
+        _ => "ok\n".to_owned(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The daemon: manifests come in, passes go out, and whoever asks is told.
+//! The daemon: manifests come in, passes go out, and whoever asks is told. Where there is a lease, only who holds it acts.
 
 mod board;
 mod brake;
@@ -10,20 +10,21 @@ mod report;
 #[cfg(test)]
 mod samples;
 mod series;
-mod watch;
+mod terms;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use board::{Board, Key};
+pub use board::{Board, Key, Leadership};
 pub use fleet::Pace;
-pub use watch::{Reading, Source};
 
 use crate::{
-    aws::{Aws, Clients},
+    aws::{Aws, Clients, Fence, S3Url},
+    lease::Lease,
     metrics::Metrics,
+    source::{self, Source},
 };
 
 /// How the daemon runs.
@@ -31,6 +32,8 @@ use crate::{
 pub struct Config {
     /// Where the manifests come from.
     pub source: Source,
+    /// Where the lease is that it shares with other daemons; `None` when there is no other.
+    pub lease: Option<S3Url>,
     /// Where it serves; port 0 picks one.
     pub http: SocketAddr,
     /// How the loop behaves.
@@ -79,17 +82,14 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         address: config.http,
         error,
     })?;
-    tracing::info!(address = %address, manifests = %config.source.directory.display(), "listening");
+    tracing::info!(address = %address, manifests = %config.source.place, "listening");
 
     let metrics = Metrics::new()?;
     let board = Arc::new(Board::default());
-    let reporter = report::Reporter::new(Arc::clone(&board), metrics.clone());
     let views = http::Views {
         board: Arc::clone(&board),
         metrics: metrics.clone(),
     };
-    let (readings, manifests) = tokio::sync::watch::channel(None);
-
     let stop = shutdown.child_token();
     let mut parts = JoinSet::new();
     let serve = http::serve(listener, views, stop.clone());
@@ -97,21 +97,34 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
         serve.await;
         "the HTTP server"
     });
-    let watch = watch::watch(config.source, readings, stop.clone());
-    parts.spawn(async {
-        watch.await;
-        "the watch over the manifests"
-    });
-    let its_stop = stop.clone();
-    parts.spawn(async move {
-        // Finding credentials and a region may take its time.
-        if let Some(clients) = its_stop.run_until_cancelled(Clients::from_env()).await {
-            let aws = Aws::new(clients, metrics);
-            let fleet = fleet::Fleet::new(aws, config.pace, board, reporter);
-            fleet.run(manifests, its_stop).await;
-        }
-        "the loop over the services"
-    });
+
+    // Finding credentials and a region may take its time.
+    if let Some(clients) = stop.run_until_cancelled(Clients::from_env()).await {
+        let fence = match &config.lease {
+            Some(_) => Fence::closed(),
+            None => Fence::open(),
+        };
+        let aws = Aws::new(clients, metrics.clone()).behind(fence.clone());
+        let (readings, manifests) = tokio::sync::watch::channel(None);
+        let watch = source::watch(config.source, aws.clone(), readings, stop.clone());
+        parts.spawn(async {
+            watch.await;
+            "the watch over the manifests"
+        });
+        let lease = config.lease.map(|url| Lease::new(aws.clone(), url, fence));
+        let daemon = terms::Daemon {
+            aws,
+            pace: config.pace,
+            board,
+            metrics,
+            manifests,
+        };
+        let act = daemon.act(lease, stop.clone());
+        parts.spawn(async {
+            act.await;
+            "the loop over the services"
+        });
+    }
     until_stopped(parts, stop).await
 }
 

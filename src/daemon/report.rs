@@ -24,6 +24,18 @@ const LOGGED: usize = 2 * 1024;
 /// How many services without a manifest are remembered.
 const ORPHANS_KEPT: usize = 200;
 
+/// Another daemon acts now, and tells of the services.
+pub(super) fn stand_down(board: &Board, metrics: &Metrics) {
+    for key in board.keys() {
+        series::forget(metrics, &key);
+    }
+    board.clear();
+    metrics.manifest_errors.set(0);
+    metrics.queue_depth.set(0);
+    metrics.longest_running.set(0.0);
+    metrics.brake.set(0);
+}
+
 /// Tells everyone who wants to know.
 #[derive(Debug)]
 pub struct Reporter {
@@ -38,7 +50,6 @@ pub struct Reporter {
 impl Reporter {
     /// Tells this board and these metrics.
     pub fn new(board: Arc<Board>, metrics: Metrics) -> Self {
-        metrics.leader.set(1);
         Self {
             board,
             metrics,

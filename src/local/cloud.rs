@@ -15,7 +15,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use serde_json::{Value, json};
 
 use super::store_url::StoreUrl;
-use crate::aws::Clients;
+use crate::{aws::Clients, manifest::OUTPUTS_SCHEMA};
 use std::time::Duration;
 
 /// The account that the laptop's AWS belongs to.
@@ -88,25 +88,31 @@ pub(super) fn clients(endpoint: &str) -> Clients {
 #[derive(Debug, Clone)]
 pub(super) struct Secrets {
     database: String,
+    password: String,
     redis: String,
 }
 
 impl Secrets {
-    /// The two that the API reads.
+    /// Those that the API reads.
     pub(super) fn new() -> Self {
-        let arn = |name: &str| {
-            format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:evenkeel/{name}")
-        };
+        let arn = |name: &str| format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}");
         Self {
-            database: arn("database-url-4Xk9Qz"),
-            redis: arn("redis-url-7Tm2Vb"),
+            database: arn("evenkeel/database-url-4Xk9Qz"),
+            // RDS names its own.
+            password: arn("rds!db-6f0c2b9e-8d41-4c57-9a3e-2b7d5e1f8a04-9Lc3Wd"),
+            redis: arn("evenkeel/redis-url-7Tm2Vb"),
         }
     }
 
     /// What the emulator is told: value by ARN. Not for any log.
     pub(super) fn values(&self, database: &StoreUrl, redis: &StoreUrl) -> BTreeMap<String, String> {
+        let (url, password) = database.apart();
         BTreeMap::from([
-            (self.database.clone(), database.expose().to_owned()),
+            (self.database.clone(), url),
+            (
+                self.password.clone(),
+                json!({ "password": password }).to_string(),
+            ),
             (self.redis.clone(), redis.expose().to_owned()),
         ])
     }
@@ -145,6 +151,8 @@ impl Cloud {
             "api_execution_role_arn": text(&role("evenkeel-api-execution")),
             "api_task_role_arn": text(&role("evenkeel-api-task")),
             "cluster_name": text(CLUSTER),
+            // The member of the secret, as ECS reads it.
+            "database_password_secret_arn": text(&format!("{}:password::", secrets.password)),
             "database_url_secret_arn": text(&secrets.database),
             "ecr_repository_url": text(&self.repository),
             "ecs_security_group_id": text(SECURITY_GROUP),
@@ -152,6 +160,7 @@ impl Cloud {
             "private_subnet_ids": {"sensitive": false, "type": ["list", "string"], "value": SUBNETS},
             "redis_url_secret_arn": text(&secrets.redis),
             "region": text(REGION),
+            "schema_version": {"sensitive": false, "type": "number", "value": OUTPUTS_SCHEMA},
             "target_group_arn": text(&self.target_group),
         })
     }
@@ -357,21 +366,20 @@ mod tests {
         let outputs = cloud.outputs(&secrets);
         for (name, output) in outputs.as_object().unwrap() {
             assert_eq!(output["sensitive"], false, "{name}");
-            assert!(
-                output["value"].is_string() || output["value"].is_array(),
-                "{name}"
-            );
+            assert!(!output["value"].is_null(), "{name}");
         }
         let url = StoreUrl::new("postgres://me:hunter2@db/x".into());
         let values = secrets.values(&url, &url);
-        assert!(
-            values.contains_key(
-                outputs["database_url_secret_arn"]["value"]
-                    .as_str()
-                    .unwrap()
-            )
+        let value = |output: &str| {
+            let arn = outputs[output]["value"].as_str().unwrap();
+            values[arn.trim_end_matches(":password::")].as_str()
+        };
+        assert_eq!(value("database_url_secret_arn"), "postgres://me@db/x");
+        assert_eq!(
+            value("database_password_secret_arn"),
+            r#"{"password":"hunter2"}"#
         );
-        assert!(values.contains_key(outputs["redis_url_secret_arn"]["value"].as_str().unwrap()));
+        assert_eq!(value("redis_url_secret_arn"), url.expose());
         assert!(!outputs.to_string().contains("hunter2"));
     }
 }

@@ -49,6 +49,7 @@ impl Daemon {
             .arg(&self.outputs)
             .args(["--http", &self.address.to_string()])
             .env_remove("DATABASE_URL")
+            .env_remove("DATABASE_PASSWORD")
             .env_remove("REDIS_URL");
         // A profile, or an endpoint per service, would lead away from the emulator: to a real account.
         for (name, _) in std::env::vars_os() {

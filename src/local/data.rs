@@ -136,6 +136,7 @@ async fn run_command(
     command
         .args(arguments)
         .env("DATABASE_URL", stores.database.expose())
+        .env_remove("DATABASE_PASSWORD")
         .env("REDIS_URL", stores.redis.expose())
         .kill_on_drop(true);
     // A group of its own lets a signal reach whatever the command starts; but only the terminal's foreground group

@@ -83,6 +83,7 @@ pub(super) async fn start(
         .args(["--speed", &speed.to_string()])
         // The values come by a file that only we can read.
         .env_remove("DATABASE_URL")
+        .env_remove("DATABASE_PASSWORD")
         .env_remove("REDIS_URL");
     let log = state.log("aws");
     household.start(Plan {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
+
 /// A URL of PostgreSQL or Redis. `Debug` and `Display` leave the password out.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct StoreUrl(String);
@@ -53,6 +55,20 @@ impl StoreUrl {
         &self.0
     }
 
+    /// The URL without its password, and the password as it is: what two secrets hold on AWS, where RDS keeps the password in one of
+    /// its own. A password that is no text stays where it is, and then the second is empty, as it is where there is none.
+    pub(super) fn apart(&self) -> (String, String) {
+        let whole = || (self.0.clone(), String::new());
+        // As the API reads it: the credentials end at the first `@`.
+        let parts = self.0.split_once("://").and_then(|(scheme, rest)| {
+            let (credentials, rest) = rest.split_once('@')?;
+            let (user, password) = credentials.split_once(':')?;
+            let password = percent_decode_str(password).decode_utf8().ok()?;
+            Some((format!("{scheme}://{user}@{rest}"), password.into_owned()))
+        });
+        parts.unwrap_or_else(whole)
+    }
+
     /// Without password and parameters.
     pub(super) fn without_password(&self) -> String {
         let end = self.0.find(['?', '#']).unwrap_or(self.0.len());
@@ -102,6 +118,24 @@ mod tests {
             let url = StoreUrl::new(url.to_owned());
             assert_eq!(url.to_string(), shown);
             assert!(!format!("{url:?}").contains("ter2"));
+        }
+    }
+
+    #[test]
+    fn a_password_is_taken_out_as_it_is() {
+        for (url, rest, password) in [
+            (
+                "postgres://me:a%23b:c@db:5432/x?y=z",
+                "postgres://me@db:5432/x?y=z",
+                "a#b:c",
+            ),
+            ("postgres://me:a?b@db/x", "postgres://me@db/x", "a?b"),
+            ("postgres://me@db/x", "postgres://me@db/x", ""),
+            ("postgres://db/x", "postgres://db/x", ""),
+            ("postgres://me:%ff@db/x", "postgres://me:%ff@db/x", ""),
+        ] {
+            let apart = StoreUrl::new(url.to_owned()).apart();
+            assert_eq!(apart, (rest.to_owned(), password.to_owned()));
         }
     }
 

@@ -274,10 +274,12 @@ async fn seed(
     state: &State,
     household: &mut Household,
 ) -> Result<(), UpError> {
+    let (database, password) = stores.database.apart();
     let mut command = tokio::process::Command::new(&checked.api);
     command
         .args(["seed", SEED_ROWS])
-        .env("DATABASE_URL", stores.database.expose())
+        .env("DATABASE_URL", database)
+        .env("DATABASE_PASSWORD", password)
         .env("REDIS_URL", stores.redis.expose());
     Ok(household
         .complete(super::child::Plan::brief(

@@ -28,6 +28,7 @@ mod resolve;
 mod set;
 #[cfg(test)]
 mod tests;
+mod values;
 mod yaml;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -41,9 +42,14 @@ pub use self::{
     names::can_be_labels,
     parse::{Options, parse_file},
     picture::picture,
-    read::{FileError, ReadError, SourceFile, read_dir, read_file},
-    references::{References, ReferencesError},
+    read::{
+        FileError, MAX_FILES, OUTPUTS, ReadError, SourceFile, VALUES, is_manifest, read_dir,
+        read_file, text_of,
+    },
+    references::{OUTPUTS_SCHEMA, References, ReferencesError},
     set::{Broken, ManifestSet, Refusal, Why, accept, parse_set},
+    values::Values,
+    yaml::MAX_BYTES,
 };
 
 /// One service as a person wants it, rendered: references are resolved, defaults of the envelope are filled in.

@@ -50,6 +50,16 @@ impl Node {
         }
     }
 
+    /// How many bytes of text it holds.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.kind {
+            Kind::Scalar(scalar) => scalar.text.len(),
+            Kind::Unresolved(text) => text.len(),
+            Kind::List(items) => items.iter().map(Node::bytes).sum(),
+            Kind::Map(entries) => entries.iter().map(|e| e.key.len() + e.value.bytes()).sum(),
+        }
+    }
+
     /// How many nodes it is made of.
     pub(super) fn size(&self) -> usize {
         match &self.kind {

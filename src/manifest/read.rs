@@ -9,7 +9,14 @@ use std::{
 
 use thiserror::Error;
 
-use super::{set::MAX_FILES, yaml::MAX_BYTES};
+use super::yaml::MAX_BYTES;
+
+/// The most files in a set.
+pub const MAX_FILES: usize = 1_000;
+/// The values file beside the manifests.
+pub const VALUES: &str = "values.yaml";
+/// Terraform's outputs beside the manifests.
+pub const OUTPUTS: &str = "terraform.json";
 
 /// One file, or why it could not be read.
 #[derive(Debug)]
@@ -44,6 +51,12 @@ pub enum FileError {
     /// A directory, a pipe, a device.
     #[error("is not a file")]
     NotAFile,
+    /// An object whose key could mislead, on a terminal or as a path.
+    #[error("has a name that is refused: use letters, digits and `-_.`")]
+    BadName,
+    /// S3 does not hand it out.
+    #[error("cannot be read: {0}")]
+    Refused(String),
 }
 
 /// The directory as a whole could not be read; the set in use stays.
@@ -65,7 +78,7 @@ pub enum ReadError {
     },
 }
 
-/// Reads every `*.yaml` and `*.yml` of a directory, by name; not those below it, nor hidden ones.
+/// Reads every manifest of a directory, by name; not those below it.
 ///
 /// A symbolic link to the directory's own files, or within it (as Kubernetes mounts a ConfigMap), is followed.
 ///
@@ -80,7 +93,7 @@ pub fn read_dir(directory: &Path) -> Result<Vec<SourceFile>, ReadError> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        if is_manifest(&entry.file_name()) {
+        if is_manifest(entry.file_name()) {
             paths.push(entry.path());
         }
         if paths.len() > MAX_FILES {
@@ -117,6 +130,14 @@ pub fn read_file(path: &Path) -> Result<String, FileError> {
             size: metadata.len().max(limit + 1),
         });
     }
+    text_of(bytes)
+}
+
+/// A file's content as text.
+///
+/// # Errors
+/// It is not UTF-8.
+pub fn text_of(bytes: Vec<u8>) -> Result<String, FileError> {
     String::from_utf8(bytes).map_err(|error| FileError::NotText {
         at: error.utf8_error().valid_up_to(),
     })
@@ -129,9 +150,10 @@ fn within(root: &Path, path: &Path) -> Result<(), FileError> {
     }
 }
 
-fn is_manifest(name: &OsStr) -> bool {
-    let name = Path::new(name);
+/// Whether a file of this name is a manifest: `*.yaml` and `*.yml`, but neither hidden ones nor the values file.
+pub fn is_manifest(name: impl AsRef<OsStr>) -> bool {
+    let name = Path::new(&name);
     let hidden = name.as_os_str().as_encoded_bytes().starts_with(b".");
     let extension = name.extension().and_then(OsStr::to_str);
-    !hidden && matches!(extension, Some("yaml" | "yml"))
+    !hidden && name != Path::new(VALUES) && matches!(extension, Some("yaml" | "yml"))
 }

@@ -83,6 +83,8 @@ struct Resolver<'s, 'r, 't> {
 /// What one reference stands for.
 enum Meaning {
     Value(Value),
+    /// As if it had been written here.
+    Node(Node),
     /// Kept as it is, for the template.
     Kept(String),
     /// Not known here.
@@ -100,6 +102,7 @@ impl Resolver<'_, '_, '_> {
                     let template = matches!(self.scope, Scope::Template { .. });
                     from_json(value, self.place, &written, template)
                 }
+                Meaning::Node(node) => standing_in(&node, self.place, &written).kind,
                 Meaning::Kept(text) => text_of(text, written),
                 Meaning::Unresolved(text) => Kind::Unresolved(text),
                 // Whatever was meant, what depends on it must not complain as well.
@@ -131,6 +134,12 @@ impl Resolver<'_, '_, '_> {
                     Some(value) => text.push_str(&value),
                     None => self.not_text(name.trim()),
                 },
+                Meaning::Node(node) => match node.kind {
+                    Kind::Scalar(scalar) => text.push_str(&scalar.text),
+                    Kind::List(_) | Kind::Map(_) | Kind::Unresolved(_) => {
+                        self.not_text(name.trim());
+                    }
+                },
                 Meaning::Kept(kept) => text.push_str(&kept),
                 Meaning::Unresolved(kept) => {
                     unknown = true;
@@ -150,20 +159,15 @@ impl Resolver<'_, '_, '_> {
         *self.seen.entry(name.to_owned()).or_default() += 1;
         match name.split_once('.') {
             Some(("terraform", output)) => self.terraform(name, output),
-            Some(("env", variable)) => match self.references.env.get(variable) {
-                Some(value) => self.value(&Value::String(value.clone()), name),
-                None => {
-                    let known = self.references.env.keys().map(String::as_str);
-                    self.unknown(name, "no such environment variable", "env", known)
-                }
-            },
+            Some(("values", value)) => self.value_of_file(name, value),
+            Some(("env", variable)) => self.env(name, variable),
             None if name == "image" => self.image(),
             Some(("image", "tag")) => self.image_tag(),
             _ => {
                 let place = self.place_of(name);
                 self.report
                     .error(place, format!("unknown reference {}", reference(name)))
-                    .label("there are ${terraform.NAME}, ${env.NAME}, ${image} and ${image.tag}")
+                    .label("there are ${terraform.NAME}, ${values.NAME}, ${env.NAME}, ${image} and ${image.tag}")
                     .help("write `$${` for a literal `${`");
                 Meaning::Wrong
             }
@@ -188,16 +192,60 @@ impl Resolver<'_, '_, '_> {
             Some(Output { value, .. }) => self.value(value, name),
             None => {
                 let known = outputs.keys().map(String::as_str);
-                self.unknown(name, "no such Terraform output", "terraform", known)
+                let otherwise = match outputs.is_empty() {
+                    true => {
+                        "give the outputs with --terraform-outputs FILE (`terraform output -json`)"
+                    }
+                    false => {
+                        "name an output that there is, or add it to the Terraform configuration and apply that"
+                    }
+                };
+                self.unknown(name, "no such Terraform output", otherwise, known)
+            }
+        }
+    }
+
+    fn env(&mut self, name: &str, variable: &str) -> Meaning {
+        let Some(env) = &self.references.env else {
+            return Meaning::Unresolved(format!("${{{name}}}"));
+        };
+        match env.get(variable) {
+            Some(value) => self.value(&Value::String(value.clone()), name),
+            None => {
+                let known = env.keys().map(String::as_str);
+                let otherwise = "set it where evenkeel runs";
+                self.unknown(name, "no such environment variable", otherwise, known)
+            }
+        }
+    }
+
+    fn value_of_file(&mut self, name: &str, value: &str) -> Meaning {
+        let values = &self.references.values.0;
+        match values.get(value) {
+            Some(node) if self.has_room(node.bytes(), name) => Meaning::Node(node.clone()),
+            Some(_) => Meaning::Wrong,
+            None => {
+                let known = values.keys().map(String::as_str);
+                let otherwise = "add it to the values file: values.yaml, or what --values names";
+                self.unknown(name, "no such value", otherwise, known)
             }
         }
     }
 
     fn value(&mut self, value: &Value, name: &str) -> Meaning {
-        if self.spent.bytes > MAX_BYTES {
-            return Meaning::Wrong;
+        if self.has_room(value.to_string().len(), name) {
+            Meaning::Value(value.clone())
+        } else {
+            Meaning::Wrong
         }
-        self.spent.bytes += value.to_string().len();
+    }
+
+    /// Whether so many bytes more may be put in place of references. The first that may not are reported.
+    fn has_room(&mut self, bytes: usize, name: &str) -> bool {
+        if self.spent.bytes > MAX_BYTES {
+            return false;
+        }
+        self.spent.bytes += bytes;
         if self.spent.bytes > MAX_BYTES {
             let place = self.place_of(name);
             self.report
@@ -206,9 +254,9 @@ impl Resolver<'_, '_, '_> {
                     format!("references add more than {MAX_BYTES} bytes to this file"),
                 )
                 .help("split the file");
-            return Meaning::Wrong;
+            return false;
         }
-        Meaning::Value(value.clone())
+        true
     }
 
     fn image(&mut self) -> Meaning {
@@ -252,15 +300,16 @@ impl Resolver<'_, '_, '_> {
             .help("let the reference be the whole value");
     }
 
+    /// Reports a name that there is not; `otherwise` is the help where no known name is near.
     fn unknown<'k>(
         &mut self,
         name: &str,
         why: &str,
-        space: &str,
+        otherwise: &str,
         known: impl Iterator<Item = &'k str>,
     ) -> Meaning {
         let place = self.place_of(name);
-        let word = name.split_once('.').map_or(name, |(_, word)| word);
+        let (space, word) = name.split_once('.').unwrap_or(("", name));
         let near = (!self.report.is_full())
             .then(|| nearest(word, known))
             .flatten();
@@ -268,9 +317,10 @@ impl Resolver<'_, '_, '_> {
             .report
             .error(place, format!("unknown reference {}", reference(name)))
             .label(why.to_owned());
-        if let Some(near) = near {
-            note.help(format!("did you mean `${{{space}.{near}}}`?"));
-        }
+        match near {
+            Some(near) => note.help(format!("did you mean `${{{space}.{near}}}`?")),
+            None => note.help(otherwise),
+        };
         Meaning::Wrong
     }
 
@@ -339,6 +389,30 @@ fn text_of(text: String, written: String) -> Kind {
         plain: false,
         written: Some(written),
     })
+}
+
+/// A value of the values file where its reference stands.
+fn standing_in(node: &Node, place: Place, written: &str) -> Node {
+    let kind = match &node.kind {
+        Kind::Scalar(scalar) => Kind::Scalar(Scalar {
+            written: Some(written.to_owned()),
+            ..scalar.clone()
+        }),
+        Kind::List(items) => {
+            let items = items.iter().map(|item| standing_in(item, place, written));
+            Kind::List(items.collect())
+        }
+        Kind::Map(entries) => {
+            let entries = entries.iter().map(|entry| Entry {
+                key: entry.key.clone(),
+                at: place,
+                value: standing_in(&entry.value, place, written),
+            });
+            Kind::Map(entries.collect())
+        }
+        Kind::Unresolved(text) => Kind::Unresolved(text.clone()),
+    };
+    Node { place, kind }
 }
 
 /// A value from outside as a node that stands where its reference stands.

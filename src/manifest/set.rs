@@ -10,9 +10,6 @@ use super::{
     Diagnostic, Manifest, Options, References, cluster_name, digest, parse, read::SourceFile,
 };
 
-/// The most files in a set.
-pub(super) const MAX_FILES: usize = 1_000;
-
 /// Every manifest of a directory, as of one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ManifestSet {

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The largest file read.
-pub(super) const MAX_BYTES: usize = 1024 * 1024;
+pub const MAX_BYTES: usize = 1024 * 1024;
 /// The most nodes in a file, after anchors are expanded.
 const MAX_NODES: usize = 100_000;
 /// The deepest nesting.

@@ -39,7 +39,7 @@ run "database_unprotected" {
   }
 
   assert {
-    condition     = startswith(aws_secretsmanager_secret_version.url.secret_string, "postgres://api@evenkeel-dev.abcdefghijkl.us-east-1.rds.amazonaws.com:") && endswith(aws_secretsmanager_secret_version.url.secret_string, "/api?sslmode=verify-full")
+    condition     = startswith(aws_secretsmanager_secret_version.url.secret_string, "postgres://api@evenkeel-dev.abcdefghijkl.us-east-1.rds.amazonaws.com:") && endswith(aws_secretsmanager_secret_version.url.secret_string, "/api?sslmode=verify-full&sslrootcert=/etc/ssl/rds.pem")
     error_message = "The URL has a user, verified TLS, and no password."
   }
 

@@ -1,6 +1,6 @@
 //! Somebody else in the same account: boto3, which knows nothing of Evenkeel, and releases pushed by hand.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::world::{PATIENCE, RESYNC, World};
 
 /// The Python that `scripts/setup --test` makes.
-const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/python/bin/python");
+pub const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/python/bin/python");
 
 /// What every program begins with. One attempt: a call that fails must be seen.
 const CLIENTS: &str = "
@@ -21,33 +21,38 @@ def say(value):
     print(json.dumps(value, default=str))
 ";
 
+/// Runs a Python program with the clients `ecs`, `elbv2` and `logs`, `service()` for the service as it is, and `say(value)`;
+/// what it said last, or null.
+pub async fn boto3(program: &str, environment: BTreeMap<&str, String>) -> Value {
+    let mut python = tokio::process::Command::new(PYTHON);
+    python
+        .arg("-c")
+        .arg(format!("{CLIENTS}{program}"))
+        // Nobody's profile, nobody's proxy.
+        .env_clear()
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .envs(environment)
+        .kill_on_drop(true);
+    let output = tokio::time::timeout(PATIENCE, python.output())
+        .await
+        .expect("the program did not end")
+        .unwrap_or_else(|error| panic!("{PYTHON}: {error}: run through `make test`"));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{program}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said.lines().last().map_or(Value::Null, |line| {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
+    })
+}
+
 impl World {
-    /// Runs a Python program with the clients `ecs`, `elbv2` and `logs`, `service()` for the service as it is, and
-    /// `say(value)`; what it said last, or null.
+    /// [`boto3`], signed as `boto3`.
     pub async fn boto3(&self, program: &str) -> Value {
-        let mut python = tokio::process::Command::new(PYTHON);
-        python
-            .arg("-c")
-            .arg(format!("{CLIENTS}{program}"))
-            // Nobody's profile, nobody's proxy.
-            .env_clear()
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .envs(self.environment("boto3"))
-            .kill_on_drop(true);
-        let output = tokio::time::timeout(PATIENCE, python.output())
-            .await
-            .expect("the program did not end")
-            .unwrap_or_else(|error| panic!("{PYTHON}: {error}: run through `make test`"));
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            output.status.success(),
-            "{program}\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        said.lines().last().map_or(Value::Null, |line| {
-            serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
-        })
+        boto3(program, self.environment("boto3")).await
     }
 
     /// Waits until a program says this, for three resyncs at most: the first may have begun before there was anything

@@ -200,7 +200,7 @@ async fn without_aws_everything_is_unknown_and_says_so() {
     assert_eq!(told.phase, Phase::Unknown);
     assert!(
         told.message
-            .contains("check the network and AWS_ENDPOINT_URL"),
+            .contains("check the network, AWS_REGION and AWS_ENDPOINT_URL"),
         "{}",
         told.message
     );

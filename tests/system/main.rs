@@ -17,17 +17,23 @@ mod bad_input;
 #[cfg(feature = "local")]
 mod bare;
 mod commands;
+mod conformance;
 mod documents;
 mod drift;
 mod failures;
+mod http;
 mod load;
 mod local;
 #[cfg(feature = "local")]
 mod log_pages;
+mod moto;
+mod outputs;
 mod prometheus;
 #[cfg(feature = "local")]
 mod random_service;
 mod readme;
+mod record;
+mod removals;
 mod repair;
 mod rollouts;
 mod sets;
@@ -35,3 +41,4 @@ mod stores;
 mod unhealthy;
 mod upgrade;
 mod world;
+mod wrong_settings;

@@ -1,7 +1,7 @@
 //! The next version of Evenkeel has another normal form. What matches still matches, what is held is still held, and
 //! nothing is written.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::config::{
@@ -9,13 +9,13 @@ use aws_sdk_ecs::config::{
 };
 use evenkeel::{
     aws::{Aws, Clients},
-    daemon::Source,
     desired::Settings,
     manifest::{Manifest, Options},
     metrics::Metrics,
     normal::{Form, RULES, Rule},
     plan::{self, Cause, Lessons},
     reconcile::{self, Carried, Next, Permit},
+    source::{Place, Reader, Source},
     status::{Phase, ServiceStatus},
 };
 use serde_json::json;
@@ -116,7 +116,7 @@ async fn an_upgrade_of_the_normal_form_writes_nothing() {
 /// A daemon's first passes by this form, and what it tells then.
 async fn passes(world: &World, form: Form) -> ServiceStatus {
     let aws = Aws::new(clients(world), Metrics::new().unwrap());
-    let manifest = manifest(world);
+    let manifest = manifest(world).await;
     let settings = settings(form);
     let mut carried = Carried::default();
     for _ in 0..3 {
@@ -138,13 +138,15 @@ async fn passes(world: &World, form: Form) -> ServiceStatus {
     carried.status.unwrap()
 }
 
-fn manifest(world: &World) -> Arc<Manifest> {
+async fn manifest(world: &World) -> Arc<Manifest> {
     let source = Source {
-        directory: world.manifest().parent().map(Path::to_owned).unwrap(),
+        place: Place::Directory(world.manifest().parent().unwrap().to_owned()),
         terraform_outputs: Some(world.state().join("terraform.json")),
+        values: None,
         options: Options::default(),
     };
-    let mut set = source.read().unwrap();
+    let aws = Aws::new(clients(world), Metrics::new().unwrap());
+    let mut set = Reader::new(source, aws).read().await.unwrap();
     assert_eq!(set.manifests.len(), 1, "{:?}", set.diagnostics);
     Arc::new(set.manifests.remove(0))
 }

@@ -10,14 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use evenkeel::{event::Event, status::ServiceStatus};
-use http_body_util::{BodyExt, Empty};
-use hyper::Response;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -27,12 +20,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::stores::{Redis, database};
+pub use crate::http::{client, fetch, get, post, try_get};
+use crate::{
+    record,
+    stores::{Redis, database},
+};
 
 /// The longest that anything is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 /// How often the daemon looks at everything, in seconds.
 pub const RESYNC: u64 = 5;
+
+/// The access key that `local up` gives to its daemon.
+pub const DAEMON: &str = "evenkeel-daemon";
 
 /// A running system.
 pub struct World {
@@ -198,7 +198,7 @@ impl World {
     /// The daemon's writes so far.
     pub async fn daemon_writes(&self) -> Vec<Call> {
         let mut calls = self.journal().await;
-        calls.retain(|call| call.write && call.caller == "evenkeel-daemon");
+        calls.retain(|call| call.write && call.caller == DAEMON);
         calls
     }
 
@@ -208,9 +208,7 @@ impl World {
             let calls = self.journal().await;
             calls
                 .iter()
-                .filter(|call| {
-                    call.operation == "DescribeServices" && call.caller == "evenkeel-daemon"
-                })
+                .filter(|call| call.operation == "DescribeServices" && call.caller == DAEMON)
                 .count()
         };
         let before = looks().await;
@@ -336,10 +334,20 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        let has_ended = !matches!(self.supervisor.try_wait(), Ok(None));
+        let recorded = if has_ended {
+            Ok(())
+        } else {
+            record::record(&self.endpoints.aws)
+        };
         let pid = Pid::from_raw(i32::try_from(self.supervisor.id()).unwrap());
         // It may have ended by itself.
         let _ = kill(pid, Signal::SIGTERM);
         let _ = self.supervisor.wait();
+        // Of a test that fails nothing is wanted.
+        if let (Err(why), false) = (recorded, std::thread::panicking()) {
+            panic!("what the daemon has asked for cannot be recorded: {why}");
+        }
     }
 }
 
@@ -368,49 +376,4 @@ async fn wait_for_ready(supervisor: &mut Child) {
         Ok(Err(_)) => panic!("it ended before it was ready:\n{}", said.await.unwrap()),
         Err(_) => panic!("not ready within {PATIENCE:?}"),
     }
-}
-
-/// A GET whose answer must come, whatever its status.
-pub async fn get(url: &str) -> Response<Bytes> {
-    try_get(url).await.unwrap()
-}
-
-/// A POST without a body, which must succeed.
-pub async fn post(url: &str) {
-    let request = hyper::Request::post(url).body(Empty::new()).unwrap();
-    let response = client().request(request).await.unwrap();
-    assert!(
-        response.status().is_success(),
-        "{url}: {}",
-        response.status()
-    );
-}
-
-/// A GET that may fail.
-pub async fn try_get(url: &str) -> Result<Response<Bytes>, String> {
-    let client = client();
-    fetch(&client, url).await
-}
-
-/// A client with connections of its own.
-pub fn client() -> Client<HttpConnector, Empty<Bytes>> {
-    Client::builder(TokioExecutor::new()).build_http()
-}
-
-/// A GET through `client`.
-pub async fn fetch(
-    client: &Client<HttpConnector, Empty<Bytes>>,
-    url: &str,
-) -> Result<Response<Bytes>, String> {
-    let response = client
-        .get(url.parse().unwrap())
-        .await
-        .map_err(|error| format!("{error:?}"))?;
-    let (head, body) = response.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map_err(|error| format!("{error:?}"))?
-        .to_bytes();
-    Ok(Response::from_parts(head, body))
 }

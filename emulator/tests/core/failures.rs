@@ -5,7 +5,10 @@ use std::time::Duration;
 use emulator::core::Effect;
 use serde_json::json;
 
-use crate::{furniture::definition, world::World};
+use crate::{
+    furniture::definition,
+    world::{JSON_SECRET, World},
+};
 
 const SOON: Duration = Duration::from_secs(300);
 
@@ -259,8 +262,10 @@ fn secrets_reach_the_process_and_nothing_else() {
     let mut world = World::furnished();
     let mut document = definition("good");
     let arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:db-AbCdEf";
-    document["containerDefinitions"][0]["secrets"] =
-        json!([{ "name": "DATABASE_URL", "valueFrom": arn }]);
+    document["containerDefinitions"][0]["secrets"] = json!([
+        { "name": "DATABASE_URL", "valueFrom": arn },
+        { "name": "DATABASE_PASSWORD", "valueFrom": format!("{}:password::", JSON_SECRET) },
+    ]);
     let mut input = world.service_input("good", 1);
     world.ecs("RegisterTaskDefinition", document);
     input["taskDefinition"] = json!("api");
@@ -268,6 +273,10 @@ fn secrets_reach_the_process_and_nothing_else() {
     world.until(SOON, "completion", World::completed);
     let (launch, _) = world.processes.values().next().unwrap();
     assert_eq!(launch.containers[0].environment["DATABASE_URL"], "hunter2");
+    assert_eq!(
+        launch.containers[0].environment["DATABASE_PASSWORD"],
+        "hunter2?"
+    );
     assert_eq!(launch.containers[0].environment["RUST_LOG"], "info");
     assert!(!format!("{:?}", world.cloud).contains("hunter2"));
     assert!(!format!("{:?}", world.effects).contains("hunter2"));

@@ -12,10 +12,13 @@ use emulator::core::{
     ApiError, Call, Cloud, Effect, Event, ProbeResult, Route, Service, Settings, TaskLaunch,
 };
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "eu-central-1";
+/// Its value is JSON, with a `password`.
+pub(crate) const JSON_SECRET: &str =
+    "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1-AbCdEf";
 
 pub(crate) struct World {
     pub(crate) cloud: Cloud,
@@ -46,7 +49,13 @@ impl World {
                 region: REGION.to_owned(),
                 speed,
                 seed: 7,
-                secrets: BTreeMap::from([(secret.to_owned(), "hunter2".to_owned())]),
+                secrets: BTreeMap::from([
+                    (secret.to_owned(), "hunter2".to_owned()),
+                    (
+                        JSON_SECRET.to_owned(),
+                        json!({ "password": "hunter2?" }).to_string(),
+                    ),
+                ]),
             }),
             now: "2026-10-01T12:00:00Z".parse().unwrap(),
             events: BTreeMap::new(),

@@ -1,13 +1,18 @@
 //! Reads variables one after the other and collects what is wrong with them.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
 use rustls::{ClientConfig, RootCertStore};
 
 use super::Environment;
 use super::url::Asked;
+use crate::secret::Secret;
 use crate::tls;
+
+/// The CA certificates to trust, or which variable is wrong, and how.
+type Roots = Result<RootCertStore, (&'static str, String)>;
 
 pub(super) struct Reader<'a> {
     environment: Environment<'a>,
@@ -44,59 +49,67 @@ impl<'a> Reader<'a> {
     ) -> Option<(T, Option<ClientConfig>)> {
         let url = self.required(names.url, parse);
         // Read even when the URL is wrong, so that its problems are said in the same run.
-        let roots = self.text(names.ca_file)?.map(|path| {
-            tls::bundle(Path::new(&path)).map_err(|error| (names.ca_file, error.to_string()))
-        });
+        let given = match names.ca_file {
+            Some(variable) => self
+                .text(variable)?
+                .map(|path| (variable, bundle(variable, Path::new(&path)))),
+            None => None,
+        };
         if url.is_none()
-            && let Some(Err((variable, message))) = roots
+            && let Some((_, Err((variable, message)))) = given
         {
             self.problem(variable, message);
             return None;
         }
-        match (url?, roots) {
-            (Asked::Verified(target), roots) => {
-                let roots = roots.unwrap_or_else(|| self.system_roots(names));
+        match (url?, given) {
+            (Asked::Verified(target, named), given) => {
+                let roots = match (named, given) {
+                    (Some(path), _) => bundle(names.url, &path),
+                    (None, Some((_, roots))) => roots,
+                    (None, None) => self.system_roots(names),
+                };
                 Some((target, Some(self.client(names, roots)?)))
             }
             (Asked::Plain(target), None) => Some((target, None)),
-            (Asked::Plain(_), Some(_)) => {
+            (Asked::Plain(_), Some((variable, _))) => {
+                let StoreVariables { url, ask, .. } = names;
                 let message = format!(
-                    "is set, but {} does not ask for TLS; write {} there, or unset this",
-                    names.url, names.ask
+                    "is set, but {url} does not ask for TLS; write {ask} there, or unset this"
                 );
-                self.problem(names.ca_file, message);
+                self.problem(variable, message);
                 None
             }
         }
     }
 
-    fn system_roots(
-        &self,
-        names: &StoreVariables,
-    ) -> Result<RootCertStore, (&'static str, String)> {
+    /// A value as it stands, whatever its bytes; an empty one counts as unset.
+    pub(super) fn secret(&self, variable: &'static str) -> Option<Secret<Vec<u8>>> {
+        (self.environment)(variable)
+            .map(OsString::into_vec)
+            .filter(|value| !value.is_empty())
+            .map(Secret::new)
+    }
+
+    fn system_roots(&self, names: &StoreVariables) -> Roots {
         tls::system().map_err(|error| {
             let configured = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
                 .into_iter()
                 .find(|name| (self.environment)(name).is_some());
-            let StoreVariables { url, ca_file, .. } = names;
+            let StoreVariables { url, bundle, .. } = names;
             match configured {
                 Some(variable) => (
                     variable,
-                    format!("does not help {url}: {error}; correct it or set {ca_file}"),
+                    format!("does not help {url}: {error}; correct it or set {bundle}"),
                 ),
                 None => (
                     *url,
-                    format!("asks for TLS, but {error}; set SSL_CERT_FILE or {ca_file}"),
+                    format!("asks for TLS, but {error}; set SSL_CERT_FILE or {bundle}"),
                 ),
             }
         })
     }
 
-    pub(super) fn client(
-        &mut self,
-        names: &StoreVariables,
-        roots: Result<RootCertStore, (&'static str, String)>,
-    ) -> Option<ClientConfig> {
+    pub(super) fn client(&mut self, names: &StoreVariables, roots: Roots) -> Option<ClientConfig> {
         roots
             .and_then(|roots| {
                 tls::client(roots).map_err(|error| (names.url, format!("cannot use TLS: {error}")))
@@ -147,10 +160,18 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The CA certificates of a file that `variable` names.
+fn bundle(variable: &'static str, path: &Path) -> Roots {
+    tls::bundle(path).map_err(|error| (variable, error.to_string()))
+}
+
 /// The variables of a store.
 pub(super) struct StoreVariables {
     pub(super) url: &'static str,
-    pub(super) ca_file: &'static str,
+    /// Where the URL cannot name a bundle of CA certificates itself.
+    pub(super) ca_file: Option<&'static str>,
+    /// What names a bundle, for people.
+    pub(super) bundle: &'static str,
     /// What turns TLS on.
     pub(super) ask: &'static str,
 }

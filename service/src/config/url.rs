@@ -1,8 +1,12 @@
 //! The stores' URLs, and whether they ask for TLS. There is verified TLS and there is plain text, and nothing between them.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use bb8_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 
@@ -10,16 +14,21 @@ use tokio_postgres::config::{Host, SslMode, SslNegotiation};
 #[derive(Debug)]
 pub(super) enum Asked<T> {
     Plain(T),
-    Verified(T),
+    /// With the bundle of CA certificates, if the URL names one.
+    Verified(T, Option<PathBuf>),
 }
 
 const NO_DATABASE_URL: &str = "is not a PostgreSQL URL such as postgres://user:password@host:5432/database (the value is not shown, it may hold a password)";
 const NO_REDIS_URL: &str = "is not a Redis URL such as redis://:password@host:6379/0 (the value is not shown, it may hold a password)";
 
 /// `sslmode=verify-full` asks for TLS, `disable` or no `sslmode` for plain text. The modes between them are refused, and so is the
-/// `key=value` form, in which a mode could hide.
+/// `key=value` form, in which a mode could hide. `sslrootcert` is a path, or `system` as in libpq.
 pub(super) fn database(text: &str) -> Result<Asked<Config>, String> {
-    let (rest, verified) = without_sslmode(text)?;
+    let Parts {
+        rest,
+        verified,
+        bundle,
+    } = without_tls(text)?;
     let mut config = Config::from_str(&rest).map_err(|_| NO_DATABASE_URL.to_owned())?;
     if config.get_ssl_negotiation() == SslNegotiation::Direct {
         return Err("asks for sslnegotiation=direct, which is not supported; leave it out".into());
@@ -28,6 +37,12 @@ pub(super) fn database(text: &str) -> Result<Asked<Config>, String> {
         return Err("names no host (the value is not shown)".to_owned());
     }
     if !verified {
+        if bundle.is_some() {
+            return Err(
+                "names an sslrootcert, but does not ask for TLS; add sslmode=verify-full, or leave it out"
+                    .to_owned(),
+            );
+        }
         config.ssl_mode(SslMode::Disable);
         return Ok(Asked::Plain(config));
     }
@@ -36,7 +51,11 @@ pub(super) fn database(text: &str) -> Result<Asked<Config>, String> {
         return Err("asks for TLS but names no host to verify; use a host name".to_owned());
     }
     config.ssl_mode(SslMode::Require);
-    Ok(Asked::Verified(config))
+    let system = bundle.as_ref().is_some_and(|path| path == "system");
+    Ok(Asked::Verified(
+        config,
+        bundle.filter(|_| !system).map(PathBuf::from),
+    ))
 }
 
 /// `rediss://` asks for TLS, `redis://` for plain text (`valkeys://` and `valkey://` likewise).
@@ -55,14 +74,25 @@ pub(super) fn redis(text: &str) -> Result<Asked<ConnectionInfo>, String> {
         .into_connection_info()
         .map_err(|_| malformed())?;
     match info.addr() {
-        ConnectionAddr::Tcp(..) if verified => Ok(Asked::Verified(info)),
+        ConnectionAddr::Tcp(..) if verified => Ok(Asked::Verified(info, None)),
         ConnectionAddr::Tcp(..) => Ok(Asked::Plain(info)),
         ConnectionAddr::TcpTls { .. } | ConnectionAddr::Unix(_) | _ => Err(malformed()),
     }
 }
 
-/// Takes `sslmode` out of the URL, because the parser knows no `verify-…`; returns the rest and whether it was `verify-full`.
-fn without_sslmode(text: &str) -> Result<(String, bool), String> {
+/// A PostgreSQL URL taken apart.
+#[derive(Default)]
+struct Parts {
+    /// What the parser understands.
+    rest: String,
+    /// Whether `sslmode` is `verify-full`.
+    verified: bool,
+    /// `sslrootcert`, decoded.
+    bundle: Option<OsString>,
+}
+
+/// Takes what is said about TLS out of the URL: the parser knows neither `verify-…` nor `sslrootcert`.
+fn without_tls(text: &str) -> Result<Parts, String> {
     let malformed = || NO_DATABASE_URL.to_owned();
     let scheme = ["postgres://", "postgresql://"];
     if !scheme.iter().any(|scheme| text.starts_with(scheme)) {
@@ -72,17 +102,27 @@ fn without_sslmode(text: &str) -> Result<(String, bool), String> {
     let credentials = text.find('@').unwrap_or(0);
     let (before, after) = text.split_at(credentials);
     let Some((address, query)) = after.split_once('?') else {
-        return Ok((text.to_owned(), false));
+        return Ok(Parts {
+            rest: text.to_owned(),
+            ..Parts::default()
+        });
     };
     let mut mode = None;
+    let mut bundle = None;
     let mut others = Vec::new();
     for parameter in query.split('&') {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match key {
             "sslmode" if mode.is_some() => return Err("names sslmode twice".to_owned()),
             "sslmode" => mode = Some(value),
+            "sslrootcert" if bundle.is_some() => return Err("names sslrootcert twice".to_owned()),
+            "sslrootcert" if value.is_empty() => {
+                return Err(
+                    "has an sslrootcert without a path; name the file, or leave it out".to_owned(),
+                );
+            }
             "sslrootcert" => {
-                return Err("names sslrootcert; put the path into DATABASE_CA_FILE".to_owned());
+                bundle = Some(OsString::from_vec(percent_decode_str(value).collect()));
             }
             // An encoded `sslmode` would get past us to the parser.
             _ if key.contains('%') => return Err(malformed()),
@@ -95,7 +135,11 @@ fn without_sslmode(text: &str) -> Result<(String, bool), String> {
     };
     let others = others.join("&");
     let mark = if others.is_empty() { "" } else { "?" };
-    Ok((format!("{before}{address}{mark}{others}"), verified))
+    Ok(Parts {
+        rest: format!("{before}{address}{mark}{others}"),
+        verified,
+        bundle,
+    })
 }
 
 /// <https://www.postgresql.org/docs/17/libpq-ssl.html#LIBPQ-SSL-PROTECTION>
@@ -124,7 +168,7 @@ mod tests {
                 assert_eq!(config.get_ssl_mode(), SslMode::Disable);
                 (false, config.get_ports().to_vec())
             }
-            Asked::Verified(config) => {
+            Asked::Verified(config, _) => {
                 assert_eq!(config.get_ssl_mode(), SslMode::Require);
                 (true, config.get_ports().to_vec())
             }
@@ -139,9 +183,29 @@ mod tests {
             ("?sslmode=verify-full", true),
             ("?connect_timeout=2&sslmode=verify-full", true),
             ("?sslmode=verify-full&channel_binding=require", true),
+            ("?sslmode=verify-full&sslrootcert=/rds.pem", true),
         ] {
             let url = format!("postgresql://api:canary@db:6543/api{query}");
             assert_eq!(database_says(&url), Ok((verified, vec![6543])), "{query}");
+        }
+    }
+
+    #[test]
+    fn the_bundle_is_in_the_url() {
+        for (query, bundle) in [
+            ("sslmode=verify-full", None),
+            ("sslmode=verify-full&sslrootcert=system", None),
+            ("sslmode=verify-full&sslrootcert=/rds.pem", Some("/rds.pem")),
+            (
+                "sslrootcert=%2Fa%20b.pem&sslmode=verify-full",
+                Some("/a b.pem"),
+            ),
+        ] {
+            let Ok(Asked::Verified(_, found)) = database(&format!("postgres://db/api?{query}"))
+            else {
+                panic!("{query}");
+            };
+            assert_eq!(found, bundle.map(PathBuf::from), "{query}");
         }
     }
 
@@ -182,7 +246,15 @@ mod tests {
             ("ssl%6dode=require", NO_DATABASE_URL),
             (
                 "sslrootcert=/rds.pem",
-                "names sslrootcert; put the path into DATABASE_CA_FILE",
+                "names an sslrootcert, but does not ask for TLS; add sslmode=verify-full, or leave it out",
+            ),
+            (
+                "sslmode=verify-full&sslrootcert=",
+                "has an sslrootcert without a path; name the file, or leave it out",
+            ),
+            (
+                "sslrootcert=/a&sslrootcert=/b&sslmode=verify-full",
+                "names sslrootcert twice",
             ),
             (
                 "sslmode=verify-full&sslnegotiation=direct",
@@ -210,7 +282,8 @@ mod tests {
     #[test]
     fn redis_is_verified_or_plain() {
         for scheme in ["rediss", "REDISS", "valkeys"] {
-            let Ok(Asked::Verified(info)) = redis(&format!("{scheme}://:canary@cache:7/2")) else {
+            let Ok(Asked::Verified(info, None)) = redis(&format!("{scheme}://:canary@cache:7/2"))
+            else {
                 panic!("{scheme}");
             };
             assert!(matches!(info.addr(), ConnectionAddr::Tcp(host, 7) if host == "cache"));

@@ -6,8 +6,8 @@ use bb8_postgres::PostgresConnectionManager;
 use prometheus::Histogram;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::login::{PostgresManager, StalePassword};
 use super::model::{Draft, Item, ItemId, PriorVersion};
 use crate::config::Database;
 use crate::pool::{CallError, Limits, Occupancy, Pool};
@@ -25,7 +25,7 @@ const STATEMENT_TIMEOUT: &str = "-c statement_timeout=2000";
 
 /// The items table.
 pub(crate) struct Store {
-    pool: Pool<PostgresConnectionManager<MakeRustlsConnect>>,
+    pool: Pool<PostgresManager>,
 }
 
 /// Why PostgreSQL did not answer.
@@ -51,8 +51,12 @@ pub(crate) enum Changed<T> {
 }
 
 impl Store {
-    /// Starts connecting in the background.
-    pub(crate) fn start(database: &Database, wait_seconds: Histogram) -> Self {
+    /// Starts connecting in the background. `stale` is told when PostgreSQL refuses the password.
+    pub(crate) fn start(
+        database: &Database,
+        wait_seconds: Histogram,
+        stale: StalePassword,
+    ) -> Self {
         let mut config = database.config.clone();
         let options = match config.get_options() {
             Some(given) => format!("{given} {STATEMENT_TIMEOUT}"),
@@ -64,7 +68,10 @@ impl Store {
             .connect_timeout(LIMITS.connect)
             .keepalives_idle(Duration::from_secs(30))
             .tcp_user_timeout(Duration::from_secs(10));
-        let manager = PostgresConnectionManager::new(config, database.tls.clone());
+        let manager = PostgresManager {
+            inner: PostgresConnectionManager::new(config, database.tls.clone()),
+            stale,
+        };
         Self {
             pool: Pool::start("PostgreSQL", manager, LIMITS, wait_seconds),
         }

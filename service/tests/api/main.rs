@@ -11,6 +11,7 @@ mod caching;
 mod faults;
 mod harness;
 mod lifecycle;
+mod password;
 mod problems;
 mod startup;
 mod tls;

@@ -29,6 +29,11 @@ async fn complained(api: &mut Api, store: &str, why: &str) {
     assert_eq!(line["store"], store);
 }
 
+/// The same URL, with the bundle to trust in it.
+fn trusting(url: &str, bundle: &str) -> String {
+    format!("{url}&sslrootcert={bundle}")
+}
+
 /// Both stores with a certificate for `localhost`, unless a test says otherwise.
 async fn stores(authority: &Authority, name: &str) -> (PostgresServer, RedisServer) {
     let certificate = authority.issue(name, Validity::Now);
@@ -60,9 +65,9 @@ async fn every_command_speaks_tls_and_comes_back_after_a_restart() {
     let authority = Authority::new();
     let bundle = authority.bundle();
     let (mut postgres, mut redis) = stores(&authority, "localhost").await;
+    let database = trusting(&postgres.url, &bundle);
     let variables = [
-        ("DATABASE_URL", postgres.url.as_str()),
-        ("DATABASE_CA_FILE", &bundle),
+        ("DATABASE_URL", database.as_str()),
         ("REDIS_URL", &redis.url),
         ("REDIS_CA_FILE", &bundle),
         ("RUST_LOG", "trace"),
@@ -119,11 +124,8 @@ async fn channel_binding_can_be_required() {
     let certificate = authority.issue("localhost", Validity::Now);
     let postgres = PostgresServer::start_tls("localhost", &certificate).await;
     let url = format!("{}&channel_binding=require", postgres.url);
-    let variables = [
-        ("DATABASE_URL", url.as_str()),
-        ("DATABASE_CA_FILE", &authority.bundle()),
-    ];
-    let ended = run_to_end(&["migrate"], &variables).await;
+    let url = trusting(&url, &authority.bundle());
+    let ended = run_to_end(&["migrate"], &[("DATABASE_URL", &url)]).await;
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
 }
 
@@ -163,11 +165,8 @@ async fn a_database_that_does_not_verify_is_refused_at_once() {
         let certificate = authority.issue(flaw.name, flaw.validity);
         let postgres = PostgresServer::start_tls("localhost", &certificate).await;
         let trusted = if flaw.trusted { &authority } else { &other };
-        let variables = [
-            ("DATABASE_URL", postgres.url.as_str()),
-            ("DATABASE_CA_FILE", &trusted.bundle()),
-            ("RUST_LOG", "trace"),
-        ];
+        let url = trusting(&postgres.url, &trusted.bundle());
+        let variables = [("DATABASE_URL", url.as_str()), ("RUST_LOG", "trace")];
         let started = Instant::now();
         let ended = run_to_end(&["migrate"], &variables).await;
         assert_eq!(ended.status.code(), Some(1), "{ended:?}");
@@ -190,8 +189,7 @@ async fn a_database_that_becomes_another_one_is_not_used() {
     let bundle = authority.bundle();
     let (mut postgres, redis) = stores(&authority, "localhost").await;
     let mut api = Api::start_with(&[
-        ("DATABASE_URL", postgres.url.as_str()),
-        ("DATABASE_CA_FILE", &bundle),
+        ("DATABASE_URL", trusting(&postgres.url, &bundle).as_str()),
         ("REDIS_URL", &redis.url),
         ("REDIS_CA_FILE", &bundle),
         ("RUST_LOG", "trace"),
@@ -248,9 +246,9 @@ async fn refused_cache(database: &str, redis: &str, bundle: &str, why: &str) {
 
 /// Waits for the database with TLS, and returns why the log says so.
 async fn awaited_database(url: &str, bundle: &str) -> String {
+    let url = trusting(url, bundle);
     let variables = [
-        ("DATABASE_URL", url),
-        ("DATABASE_CA_FILE", bundle),
+        ("DATABASE_URL", url.as_str()),
         ("REDIS_URL", "redis://127.0.0.1:1"),
         ("RUST_LOG", "trace"),
     ];
@@ -320,9 +318,8 @@ async fn a_bundle_that_cannot_be_used_is_said_at_the_start() {
         &[
             (
                 "DATABASE_URL",
-                "postgres://api:canary@db/api?sslmode=verify-full",
+                "postgres://api:canary@db/api?sslmode=verify-full&sslrootcert=/nowhere.pem",
             ),
-            ("DATABASE_CA_FILE", "/nowhere.pem"),
             ("REDIS_URL", "rediss://:canary@cache"),
             ("REDIS_CA_FILE", empty),
         ],
@@ -332,7 +329,7 @@ async fn a_bundle_that_cannot_be_used_is_said_at_the_start() {
     assert_eq!(
         ended.stderr,
         [
-            "error: DATABASE_CA_FILE names /nowhere.pem, which cannot be read: No such file or directory (os error 2)".to_owned(),
+            "error: DATABASE_URL names /nowhere.pem, which cannot be read: No such file or directory (os error 2)".to_owned(),
             format!("error: REDIS_CA_FILE names {empty}, which has no PEM certificate (-----BEGIN CERTIFICATE-----)"),
         ]
     );
@@ -355,6 +352,6 @@ async fn a_bundle_that_cannot_be_used_is_said_at_the_start() {
         line.starts_with("error: SSL_CERT_FILE does not help DATABASE_URL: "),
         "{line}"
     );
-    assert!(line.ends_with("set DATABASE_CA_FILE"), "{line}");
+    assert!(line.ends_with("set sslrootcert in the URL"), "{line}");
     silent_about_the_password(&ended);
 }

@@ -94,8 +94,8 @@ impl Logs {
     }
 
     async fn begin(&self) -> Result<Reader<'_>, exit::Code> {
-        let service = self.named.find()?;
         let aws = inputs::aws().await?;
+        let service = self.named.find(&aws).await?;
         let usual = duration(USUAL).unwrap_or_default();
         let back = match (self.since, self.tail) {
             (Some(since), _) => Some(since),

@@ -105,7 +105,7 @@ struct World {
     board: Arc<Board>,
     manifests: watch::Sender<Option<Reading>>,
     shutdown: CancellationToken,
-    task: tokio::task::JoinHandle<()>,
+    task: tokio::task::JoinHandle<Ended>,
 }
 
 impl World {
@@ -121,7 +121,7 @@ impl World {
             resync: Duration::from_secs(30),
         };
         let aws = Aws::new(wire.clients(), metrics);
-        let fleet = Fleet::new(aws, pace, Arc::clone(&board), reporter);
+        let fleet = Fleet::new(aws, pace, Arc::clone(&board), reporter, None);
         let (manifests, readings) = watch::channel(None);
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(fleet.run(readings, shutdown.clone()));

@@ -1,5 +1,6 @@
 //! Manifests as people write them, rightly and wrongly.
 
+mod environments;
 mod example;
 mod hostile;
 mod pictures;
@@ -24,6 +25,7 @@ const OUTPUTS: &str = r#"{
   "target_group_arn": {"sensitive": false, "type": "string", "value": "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/api/1"},
   "api_execution_role_arn": {"sensitive": false, "type": "string", "value": "arn:aws:iam::123456789012:role/execution"},
   "api_task_role_arn": {"sensitive": false, "type": "string", "value": "arn:aws:iam::123456789012:role/task"},
+  "database_password_secret_arn": {"sensitive": false, "type": "string", "value": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!db-1:password::"},
   "database_url_secret_arn": {"sensitive": false, "type": "string", "value": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:db"},
   "redis_url_secret_arn": {"sensitive": false, "type": "string", "value": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:redis"},
   "port": {"sensitive": false, "type": "number", "value": 80},

@@ -138,7 +138,7 @@ fn mistakes_in_references() {
     cases! {
         "${terraform.target_group_arn}" => "${terraform.target_group}": "m.yaml:15:25: unknown reference `${terraform.target_group}` (no such Terraform output); did you mean `${terraform.target_group_arn}`?"
         "cluster: prod" => "cluster: a-${env.STAGE}-${env.STAGF}": "m.yaml:7:27: unknown reference `${env.STAGF}` (no such environment variable); did you mean `${env.STAGE}`?"
-        "cluster: prod" => "cluster: ${HOME}": "m.yaml:7:12: unknown reference `${HOME}` (there are ${terraform.NAME}, ${env.NAME}, ${image} and ${image.tag}); write `$${` for a literal `${`"
+        "cluster: prod" => "cluster: ${HOME}": "m.yaml:7:12: unknown reference `${HOME}` (there are ${terraform.NAME}, ${values.NAME}, ${env.NAME}, ${image} and ${image.tag}); write `$${` for a literal `${`"
         "cluster: prod" => "cluster: ${env.STAGE": "m.yaml:7:12: a reference is not closed: `${` without `}`; write `$${` for a literal `${`"
         "cluster: prod" => "cluster: x${terraform.private_subnet_ids}": "m.yaml:7:13: `${terraform.private_subnet_ids}` is not one value that text can contain; let the reference be the whole value"
         "tag: \"1\"" => "tag: ${image.tag}": "m.yaml:10:10: spec.image cannot refer to itself; write the repository and the tag out"

@@ -147,6 +147,40 @@ fn other_json_is_not_terraform_s() {
 }
 
 #[test]
+fn outputs_of_another_schema_are_refused() {
+    let read = |value: &str| {
+        let text = format!(r#"{{"schema_version": {{"value": {value}}}}}"#);
+        References::new(Some(&text), []).map_err(|error| error.to_string())
+    };
+    assert!(read("1").is_ok());
+    for (value, found) in [("2", "2"), ("0", "0"), ("\"hunter2\"", "no number")] {
+        let said = read(value).unwrap_err();
+        let expected = format!(
+            "its schema_version is {found}, and this one reads 1; run the evenkeel that came with"
+        );
+        assert!(said.contains(&expected), "{said}");
+    }
+}
+
+/// Wherever text is wanted, a number is text.
+#[test]
+fn the_schema_s_number_may_be_quoted_anywhere() {
+    let references = References::new(Some(r#"{"schema_version": {"value": 1}}"#), []).unwrap();
+    let text = manifest_with(
+        "  logGroup: {name: \"/ecs/v${terraform.schema_version}\"}\n",
+        "    desiredCount: ${terraform.schema_version}\n",
+        "        environment: [{name: SCHEMA, value: \"${terraform.schema_version}\"}]\n",
+    );
+    let (manifests, diagnostics) = parse_file("m.yaml", &text, &references, Options::default());
+    assert_eq!(diagnostics, []);
+    let manifest = &manifests[0];
+    assert_eq!(manifest.desired_count, Some(1));
+    let environment = &manifest.task_definition_with("x")["containerDefinitions"][0]["environment"];
+    assert_eq!(environment, &json!([{"name": "SCHEMA", "value": "1"}]));
+    assert_eq!(manifest.log_group.as_ref().unwrap().name, "/ecs/v1");
+}
+
+#[test]
 fn what_references_add_is_bounded() {
     let long = format!(r#"{{"long": {{"value": "{}"}}}}"#, "x".repeat(100_000));
     let references = References::new(Some(&long), []).unwrap();

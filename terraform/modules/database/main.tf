@@ -4,6 +4,9 @@ locals {
   major_version = "17"
   user          = "api" # `admin` and `rdsadmin` are reserved
   database      = "api"
+
+  # RDS's own CAs are in no system's store: the API's image holds their bundle here.
+  ca_bundle = "/etc/ssl/rds.pem"
 }
 
 resource "aws_db_subnet_group" "this" {
@@ -90,5 +93,5 @@ resource "aws_secretsmanager_secret" "url" {
 
 resource "aws_secretsmanager_secret_version" "url" {
   secret_id     = aws_secretsmanager_secret.url.id
-  secret_string = "postgres://${local.user}@${aws_db_instance.this.address}:${aws_db_instance.this.port}/${local.database}?sslmode=verify-full"
+  secret_string = "postgres://${local.user}@${aws_db_instance.this.address}:${aws_db_instance.this.port}/${local.database}?sslmode=verify-full&sslrootcert=${local.ca_bundle}"
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::task::Task;
+use super::{secrets, task::Task};
 use crate::core::{Cloud, ContainerLaunch, LocalImage, LogTarget, Port, TaskLaunch, ecr::Found};
 
 /// Why a task cannot start, in ECS's words.
@@ -114,13 +114,12 @@ impl Cloud {
             })
             .collect();
         for secret in items(container, "secrets") {
-            let arn = text(secret, "valueFrom");
-            let value = self.settings.secrets.get(arn).ok_or_else(|| {
+            let value = secrets::value(&self.settings.secrets, text(secret, "valueFrom")).map_err(|why| {
                 StartError::Resource(format!(
-                    "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret {arn} from secrets manager: ResourceNotFoundException: Secrets Manager can't find the specified secret."
+                    "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: {why}"
                 ))
             })?;
-            environment.insert(text(secret, "name").to_owned(), value.clone());
+            environment.insert(text(secret, "name").to_owned(), value);
         }
         Ok(environment)
     }

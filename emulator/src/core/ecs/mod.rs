@@ -24,6 +24,7 @@ mod rollback;
 mod rollout;
 mod run_task;
 mod scheduler;
+mod secrets;
 mod service;
 mod service_input;
 mod service_settings;

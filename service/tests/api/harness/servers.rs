@@ -136,6 +136,17 @@ impl PostgresServer {
         .await
     }
 
+    /// Wants the password `canary`, which is not in the URL.
+    pub(crate) async fn start_with_password() -> Self {
+        let directory = Self::initialized().await;
+        let rule = "host all api 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(directory.path().join("pg_hba.conf"), rule).unwrap();
+        Self::start_in(directory, &[], |port| {
+            format!("postgres://api@127.0.0.1:{port}/postgres")
+        })
+        .await
+    }
+
     /// Speaks nothing but TLS, and wants the password `canary`.
     pub(crate) async fn start_tls(host: &str, certificate: &Certificate) -> Self {
         let directory = Self::initialized().await;

@@ -1,0 +1,118 @@
+//! When this daemon acts: always, or for as long as it holds the lease. Each term begins with nothing remembered but the
+//! manifests that were in force: what another daemon did meanwhile is in AWS.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    aws::Aws,
+    daemon::{
+        Board, Pace,
+        board::Leadership,
+        fleet::{Ended, Fleet},
+        report::{self, Reporter},
+    },
+    lease::{Lease, Standing},
+    manifest::ManifestSet,
+    metrics::Metrics,
+    source::Reading,
+};
+
+/// Everything that a term needs.
+#[derive(Debug, Clone)]
+pub(super) struct Daemon {
+    pub(super) aws: Aws,
+    pub(super) pace: Pace,
+    pub(super) board: Arc<Board>,
+    pub(super) metrics: Metrics,
+    pub(super) manifests: watch::Receiver<Option<Reading>>,
+}
+
+impl Daemon {
+    /// Acts until `stop`.
+    pub(super) async fn act(self, lease: Option<Arc<Lease>>, stop: CancellationToken) {
+        match lease {
+            None => {
+                self.metrics.leader.set(1);
+                self.term(None, stop).await;
+            }
+            Some(lease) => self.act_under(&lease, stop).await,
+        }
+    }
+
+    async fn act_under(self, lease: &Arc<Lease>, stop: CancellationToken) {
+        let (let_go, is_clean) = (CancellationToken::new(), Arc::new(AtomicBool::new(true)));
+        let keeper = {
+            let (lease, let_go) = (Arc::clone(lease), let_go.clone());
+            let is_clean = Arc::clone(&is_clean);
+            tokio::spawn(async move {
+                lease.keep(let_go, || is_clean.load(Ordering::SeqCst)).await;
+            })
+        };
+        let mut standing = lease.standing();
+        let mut before = None;
+        while !stop.is_cancelled() {
+            let now = standing.borrow_and_update().clone();
+            self.metrics.leader.set((now == Standing::Leading).into());
+            self.board.set_leadership(told(lease, &now));
+            if now == Standing::Leading {
+                let term = stop.child_token();
+                let lost = async {
+                    let _ = standing.wait_for(|now| *now != Standing::Leading).await;
+                    term.cancel();
+                };
+                let (ended, ()) =
+                    tokio::join!(self.clone().term(before.take(), term.clone()), async {
+                        term.run_until_cancelled(lost).await;
+                    });
+                before = ended.set;
+                is_clean.store(ended.is_clean, Ordering::SeqCst);
+                if !stop.is_cancelled() {
+                    report::stand_down(&self.board, &self.metrics);
+                }
+            } else {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    _ = standing.changed() => {}
+                }
+            }
+        }
+        let_go.cancel();
+        if let Err(error) = keeper.await {
+            tracing::error!(%error, "the lease was not let go: it runs out");
+        }
+    }
+
+    async fn term(self, before: Option<ManifestSet>, stop: CancellationToken) -> Ended {
+        let mut manifests = self.manifests;
+        // What was read before this term is new to it.
+        manifests.mark_changed();
+        let reporter = Reporter::new(Arc::clone(&self.board), self.metrics);
+        let fleet = Fleet::new(self.aws, self.pace, self.board, reporter, before);
+        fleet.run(manifests, stop).await
+    }
+}
+
+fn told(lease: &Lease, standing: &Standing) -> Leadership {
+    let (is_leading, leader, problem) = match standing {
+        Standing::Leading => (true, Some(lease.me().to_owned()), None),
+        Standing::Following(leader) => (false, Some(leader.clone()), None),
+        Standing::Unknown => (
+            false,
+            None,
+            Some("the lease has not been looked at yet".to_owned()),
+        ),
+        Standing::Away(why) => (false, None, Some(format!("no lease: {why}"))),
+    };
+    Leadership {
+        leading: is_leading,
+        leader,
+        lease: Some(lease.url().to_string()),
+        problem,
+    }
+}

@@ -1,0 +1,200 @@
+//! Putting manifests where a daemon reads them.
+
+use std::{collections::BTreeMap, fmt};
+
+use bytes::Bytes;
+use serde::Serialize;
+use similar::TextDiff;
+
+use super::{Named, Place, Source, Texts, bucket::Fetched};
+use crate::{
+    aws::{Aws, AwsError, OnlyIf, Put, S3Url},
+    manifest::{FileError, Options, SourceFile, VALUES},
+};
+
+/// How many lines are shown around a changed one.
+const AROUND: usize = 1;
+
+/// What a prefix in S3 holds at the moment.
+#[derive(Debug)]
+pub struct Published {
+    prefix: S3Url,
+    fetched: Fetched,
+    files: Vec<SourceFile>,
+    /// Terraform's outputs beside the manifests.
+    pub terraform: Option<Named>,
+    values: Option<Named>,
+}
+
+/// What pushing does to one object.
+#[derive(Debug, Clone, Serialize)]
+pub struct Change {
+    /// The file's name, below the prefix.
+    pub name: String,
+    /// What happens to it.
+    pub change: Pushed,
+    /// The lines that change, as a unified diff.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub diff: String,
+    /// The ETag of what is there now.
+    #[serde(skip)]
+    etag: Option<String>,
+    /// The new content; `None` where there is none.
+    #[serde(skip)]
+    content: Option<String>,
+}
+
+/// What happens to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pushed {
+    /// It is not there yet.
+    New,
+    /// It is there with another content.
+    Changed,
+    /// It is there as it is.
+    Unchanged,
+    /// It is there and nowhere else, and stays.
+    Kept,
+    /// It is there and nowhere else, and goes.
+    Deleted,
+}
+
+impl fmt::Display for Pushed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::New => "new",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Kept => "kept",
+            Self::Deleted => "deleted",
+        })
+    }
+}
+
+impl Published {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it cannot be read as a whole.
+    pub async fn read(aws: &Aws, prefix: &S3Url) -> Result<Self, String> {
+        let source = Source {
+            place: Place::Bucket(prefix.clone()),
+            terraform_outputs: None,
+            values: None,
+            options: Options::default(),
+        };
+        let mut fetched = Fetched::default();
+        let texts = fetched.texts(aws, prefix, &source).await?;
+        Ok(Self {
+            prefix: prefix.clone(),
+            fetched,
+            files: texts.files,
+            terraform: texts.terraform,
+            values: texts.values,
+        })
+    }
+
+    /// What is there now, with these outputs for its references.
+    pub fn now(&self, terraform: Option<&Named>) -> Texts {
+        let copy = |file: &SourceFile| SourceFile {
+            name: file.name.clone(),
+            text: match &file.text {
+                Ok(text) => Ok(text.clone()),
+                Err(error) => Err(FileError::Refused(error.to_string())),
+            },
+        };
+        Texts {
+            files: self.files.iter().map(copy).collect(),
+            terraform: terraform.cloned(),
+            values: self.values.clone(),
+        }
+    }
+
+    /// What pushing these files changes, by name. What is there and not among them goes only with `delete`.
+    pub fn changes(&self, files: &BTreeMap<String, String>, delete: bool) -> Vec<Change> {
+        let mut changes: Vec<_> = files
+            .iter()
+            .map(|(name, text)| self.change(name, text))
+            .collect();
+        let there = self.files.iter().filter_map(|file| self.name_of(file));
+        let there = there.chain(self.values.iter().map(|_| VALUES.to_owned()));
+        for name in there.filter(|name| !files.contains_key(name)) {
+            changes.push(Change {
+                change: if delete {
+                    Pushed::Deleted
+                } else {
+                    Pushed::Kept
+                },
+                name,
+                diff: String::new(),
+                etag: None,
+                content: None,
+            });
+        }
+        changes.sort_by(|one, other| one.name.cmp(&other.name));
+        changes
+    }
+
+    fn change(&self, name: &str, text: &str) -> Change {
+        let known = self.fetched.get(name);
+        let before = known.map(|(_, bytes)| String::from_utf8_lossy(bytes));
+        let change = match &before {
+            None => Pushed::New,
+            Some(before) if before == text => Pushed::Unchanged,
+            Some(_) => Pushed::Changed,
+        };
+        let diff = match (&before, change) {
+            (Some(before), Pushed::Changed) => {
+                let diff = TextDiff::from_lines(before.as_ref(), text);
+                diff.unified_diff().context_radius(AROUND).to_string()
+            }
+            _ => String::new(),
+        };
+        Change {
+            name: name.to_owned(),
+            change,
+            diff,
+            etag: known.map(|(etag, _)| etag.to_owned()),
+            content: Some(text.to_owned()),
+        }
+    }
+
+    /// The files that pushing leaves as they are there.
+    pub fn kept(&self, changes: &[Change]) -> Vec<SourceFile> {
+        let is_kept = |file: &SourceFile| {
+            let name = self.name_of(file);
+            let mut kept = changes.iter().filter(|one| one.change == Pushed::Kept);
+            name.is_some_and(|name| kept.any(|one| one.name == name))
+        };
+        let mut files = self.now(None).files;
+        files.retain(is_kept);
+        files
+    }
+
+    fn name_of(&self, file: &SourceFile) -> Option<String> {
+        let start = format!("{}/", self.prefix);
+        file.name.strip_prefix(&start).map(str::to_owned)
+    }
+
+    /// Carries out one change. `false` when somebody else has changed the object since it was read.
+    ///
+    /// # Errors
+    /// As S3 says.
+    pub async fn carry_out(&self, aws: &Aws, change: &Change) -> Result<bool, AwsError> {
+        let url = self.prefix.beside(&change.name);
+        let only_if = match &change.etag {
+            Some(etag) => OnlyIf::Is(etag),
+            None => OnlyIf::Absent,
+        };
+        match (change.change, &change.content) {
+            (Pushed::Deleted, _) => aws.delete_object(&url).await.map(|()| true),
+            (Pushed::New | Pushed::Changed, Some(text)) => {
+                let bytes = Bytes::from(text.clone());
+                let put = aws.put_object(&url, "application/yaml", bytes, only_if);
+                Ok(put.await? != Put::Refused)
+            }
+            (Pushed::Unchanged | Pushed::Kept | Pushed::New | Pushed::Changed, _) => Ok(true),
+        }
+    }
+}
