@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use crate::{
     manifest::{
-        self, Diagnostic, ManifestSet, Options, ReadError, References, Severity, SourceFile,
+        self, Diagnostic, FileError, ManifestSet, Options, ReadError, References, Severity,
+        SourceFile,
     },
     source,
 };
@@ -136,6 +137,15 @@ impl Validate {
         for path in &self.paths {
             if path.is_dir() {
                 files.extend(manifest::read_dir(path)?);
+            } else if path.starts_with("s3:") {
+                let text = Err(FileError::Refused(
+                    "validate checks files; for S3 there is `evenkeel plan --manifests s3://…`"
+                        .to_owned(),
+                ));
+                files.push(SourceFile {
+                    name: path.display().to_string(),
+                    text,
+                });
             } else {
                 let text = manifest::read_file(path);
                 files.push(SourceFile {

@@ -8,24 +8,21 @@
 //! What this cannot exclude: a process that is stopped for longer than the lease in the instant between the fence and the
 //! sending of a call. ECS takes no fencing token. The successor describes a service again before it writes.
 
+mod object;
 mod observer;
 mod record;
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{
-    observer::{Observer, Verdict},
-    record::Record,
-};
+use self::observer::{Observer, Verdict};
 use crate::{
-    aws::{Aws, AwsError, Class, Fence, OnlyIf, Put, S3Url},
+    aws::{Aws, AwsError, Fence, OnlyIf, Put, S3Url},
     backoff,
 };
 
@@ -39,13 +36,8 @@ const RENEW: Duration = Duration::from_secs(4);
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How often those who wait look. A lease that was let go is taken within this.
 const POLL: Duration = Duration::from_secs(1);
-/// The longest that one call of S3 is waited for.
-const CALL_WITHIN: Duration = Duration::from_secs(2);
 /// The longest wait after failures: the lease is to be taken soon after S3 is back.
 const CAP: Duration = Duration::from_secs(5);
-/// The largest object that is read as a lease.
-const MAX_BYTES: usize = 4 * 1024;
-
 /// Where this process stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -321,30 +313,6 @@ impl Lease {
         Ok(())
     }
 
-    async fn read(&self) -> Result<Option<(String, Record)>, AwsError> {
-        let read = self.aws.get_object(&self.url, MAX_BYTES);
-        let object = in_time(&self.url, read).await?;
-        Ok(object.map(|object| (object.etag, Record::read(&object.bytes, TTL))))
-    }
-
-    async fn write(
-        &self,
-        holder: Option<&str>,
-        sequence: u64,
-        only_if: OnlyIf<'_>,
-    ) -> Result<Put, AwsError> {
-        let record = Record {
-            holder: holder.map(str::to_owned),
-            ttl_seconds: TTL.as_secs(),
-            sequence,
-        };
-        let text = Bytes::from(serde_json::to_vec(&record).unwrap_or_default());
-        let write = self
-            .aws
-            .put_object(&self.url, "application/json", text, only_if);
-        in_time(&self.url, write).await
-    }
-
     fn lead(&self, term: &Term) {
         self.fence.open_until(term.end());
         self.stand(Standing::Leading);
@@ -381,21 +349,6 @@ impl Lease {
             is_new
         });
     }
-}
-
-/// S3 may take longer than a lease can wait.
-async fn in_time<T>(
-    url: &S3Url,
-    call: impl Future<Output = Result<T, AwsError>>,
-) -> Result<T, AwsError> {
-    timeout(CALL_WITHIN, call).await.unwrap_or_else(|_| {
-        Err(AwsError {
-            operation: "s3".to_owned(),
-            class: Class::Unreachable,
-            code: "timeout".to_owned(),
-            message: format!("no answer for {url} within {} s", CALL_WITHIN.as_secs()),
-        })
-    })
 }
 
 /// A name that tells people which process it is, and that no other process has.

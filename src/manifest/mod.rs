@@ -26,6 +26,7 @@ mod read;
 mod references;
 mod resolve;
 mod set;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod values;

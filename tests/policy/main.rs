@@ -24,10 +24,6 @@ use serde_json::Value;
 
 use crate::needs::Need;
 
-/// TO BE REMOVED once the daemon reads manifests from S3 and takes a lease, and a test of that leaves a record. Then this
-/// fails of itself.
-const NOT_YET: &[&str] = &["s3:GetObject", "s3:ListBucket", "s3:PutObject"];
-
 /// Every need, and a test that has it.
 fn needed() -> BTreeMap<Need, String> {
     let directory = env::var("EVENKEEL_RECORD")
@@ -68,9 +64,7 @@ fn the_daemon_may_do_what_it_does_and_nothing_else() {
 
     let actions: BTreeSet<_> = needed.keys().map(|need| need.action.as_str()).collect();
     for statement in &statements {
-        let mut expected = statement.actions.clone();
-        expected.retain(|action| !NOT_YET.contains(&action.as_str()));
-        for action in &expected {
+        for action in &statement.actions {
             if !actions.contains(action.as_str()) {
                 wrong.push(format!("unused: {action} in {}", statement.sid));
             }
@@ -80,13 +74,10 @@ fn the_daemon_may_do_what_it_does_and_nothing_else() {
                 statement.actions.contains(&need.action)
                     && statements::matches(pattern, &need.resource)
             });
-            if !is_used && !expected.is_empty() {
+            if !is_used {
                 wrong.push(format!("unused: {pattern} in {}", statement.sid));
             }
         }
-    }
-    for action in NOT_YET.iter().filter(|action| actions.contains(*action)) {
-        wrong.push(format!("{action} is needed now: take it out of NOT_YET"));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -99,6 +90,5 @@ fn security_md_lists_what_the_policy_allows() {
     let actions = statements.iter().flat_map(|statement| &statement.actions);
     let mut missing: BTreeSet<_> = actions.map(String::as_str).collect();
     missing.retain(|action| !security.contains(&format!("`{action}`")));
-    missing.retain(|action| !NOT_YET.contains(action));
     assert!(missing.is_empty(), "SECURITY.md does not list {missing:?}");
 }

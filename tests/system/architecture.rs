@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["desired"],
     &["init", "plan"],
     &["status", "aws"],
-    &["reconcile"],
+    &["reconcile", "source", "lease"],
     &["daemon"],
     &["local"],
     &["cli"],

@@ -25,9 +25,9 @@ pub enum Keeper {
 }
 
 /// Where the daemons read.
-pub const MANIFESTS: &str = "s3://evenkeel-prod/manifests";
+pub const MANIFESTS: &str = "s3://evenkeel/manifests";
 /// The lease that they share.
-pub const LEASE: &str = "s3://evenkeel-prod/lease";
+pub const LEASE: &str = "s3://evenkeel/lease";
 
 /// A bucket and an AWS.
 pub struct Bucket {
@@ -71,7 +71,7 @@ impl Bucket {
             moto,
             directory: tempfile::tempdir().unwrap(),
         };
-        bucket.s3("s3.create_bucket(Bucket='evenkeel-prod')").await;
+        bucket.s3("s3.create_bucket(Bucket='evenkeel')").await;
         bucket
     }
 
@@ -95,7 +95,7 @@ impl Bucket {
     pub async fn s3(&self, program: &str) -> Value {
         let clients = "s3 = boto3.client('s3', config=config)
 def put(name, text):
-    s3.put_object(Bucket='evenkeel-prod', Key=f'manifests/{name}', Body=text.encode())
+    s3.put_object(Bucket='evenkeel', Key=f'manifests/{name}', Body=text.encode())
 ";
         boto3(&format!("{clients}{program}\n"), self.environment("boto3")).await
     }

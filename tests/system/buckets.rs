@@ -40,7 +40,7 @@ async fn what_is_pushed_is_read(keeper: Keeper) {
         shown.contains("+ web.yaml\n") && shown.contains("2 would be new"),
         "{shown}"
     );
-    let listed = "say(s3.list_objects_v2(Bucket='evenkeel-prod')['KeyCount'])";
+    let listed = "say(s3.list_objects_v2(Bucket='evenkeel')['KeyCount'])";
     assert_eq!(bucket.s3(listed).await, 0);
 
     let daemon = bucket.daemon_with(DAEMON, &[]).await;
@@ -134,8 +134,8 @@ put('notes.txt', 'not a manifest')")
     // Emptied: the last good one stays, and is still repaired.
     bucket
         .s3(
-            "for one in s3.list_objects_v2(Bucket='evenkeel-prod')['Contents']:
-    s3.delete_object(Bucket='evenkeel-prod', Key=one['Key'])",
+            "for one in s3.list_objects_v2(Bucket='evenkeel')['Contents']:
+    s3.delete_object(Bucket='evenkeel', Key=one['Key'])",
         )
         .await;
     until("it says that they are gone", async || {

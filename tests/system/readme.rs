@@ -12,6 +12,7 @@ const COMMANDS: &[&[&str]] = &[
     &["validate"],
     &["plan"],
     &["apply"],
+    &["push"],
     &["status"],
     &["retry"],
     &["history"],
