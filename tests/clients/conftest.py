@@ -137,6 +137,21 @@ def faults(emulator):
     ask("DELETE")
 
 
+@pytest.fixture
+def s3(aws):
+    return aws.s3
+
+
+@pytest.fixture
+def bucket(s3, name):
+    """A bucket of the test's own; its objects go with it."""
+    s3.create_bucket(Bucket=name)
+    yield name
+    for listed in s3.list_objects_v2(Bucket=name).get("Contents", []):
+        s3.delete_object(Bucket=name, Key=listed["Key"])
+    s3.delete_bucket(Bucket=name)
+
+
 def pytest_collection_modifyitems(items):
     """Last, for it looks back at all the others."""
     items.sort(key=lambda item: item.path.name == "test_operations.py")

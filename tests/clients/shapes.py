@@ -66,7 +66,9 @@ AT_THE_DOOR = {
         "ValidationError",
     },
 }
-# S3's model names few of its errors: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+# S3's model has no namespace, and names few of its errors:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+S3_SPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 S3_ERROR = {"Code", "Message", "Resource", "RequestId", "Region"}
 
 
@@ -209,8 +211,7 @@ def _check_rest(model, response, where):
             raise Misshapen(f"{where}: a body, where AWS sends none")
         return
     root = xml.fromstring(response.content)
-    space = f"{{{model.service_model.metadata['xmlNamespace']}}}"
-    _rest_element(shape, root, where, space)
+    _rest_element(shape, root, where, S3_SPACE)
 
 
 def _rest_element(shape, element, path, space):

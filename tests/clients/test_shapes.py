@@ -80,3 +80,38 @@ def test_what_is_wrong_in_an_error():
             shapes.check(describe, response(body, 400))
     with pytest.raises(shapes.Misshapen):
         shapes.check(describe, types.SimpleNamespace(status_code=200, headers={}, content=b"{}"))
+
+
+LIST = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+
+def of_s3(inner, status=200, **headers):
+    return response(inner, status, **{"x-amz-request-id": "1", "content-type": "application/xml", **headers})
+
+
+def listing(inner):
+    return of_s3(f'<ListBucketResult xmlns="{LIST}">{inner}</ListBucketResult>')
+
+
+def test_what_is_right_in_s3():
+    shapes.check(
+        operation("s3", "ListObjectsV2"),
+        listing("<Contents><Key>a</Key><Size>1</Size></Contents><Contents><Key>b</Key></Contents>"),
+    )
+    shapes.check(operation("s3", "HeadObject"), of_s3("", **{"Content-Length": "3"}))
+    shapes.check(operation("s3", "GetObject"), of_s3("<Error><Code>NoSuchKey</Code><Message/></Error>", 404))
+
+
+def test_what_is_wrong_in_s3():
+    for inner in ("<Nickname/>", "<KeyCount>1</KeyCount><KeyCount>1</KeyCount>", "<Contents><Size>x</Size></Contents>"):
+        with pytest.raises((shapes.Misshapen, ValueError)):
+            shapes.check(operation("s3", "ListObjectsV2"), listing(inner))
+    for name, wrong in [
+        ("HeadObject", of_s3("", **{"Content-Length": "x"})),
+        ("PutObject", of_s3("a body")),
+        ("GetObject", of_s3("<Errors/>", 404)),
+        ("HeadObject", of_s3("a body", 404)),
+        ("PutObject", of_s3("", **{"x-amz-request-id": ""})),
+    ]:
+        with pytest.raises((shapes.Misshapen, ValueError)):
+            shapes.check(operation("s3", name), wrong)

@@ -148,8 +148,8 @@ mod tests {
                 "unknown field `second`",
             ),
             (
-                r#"{"effect":"throttle","service":"s3"}"#,
-                "unknown variant `s3`",
+                r#"{"effect":"throttle","service":"sqs"}"#,
+                "unknown variant `sqs`",
             ),
             (
                 r#"{"effect":"throttle","times":0}"#,

@@ -70,7 +70,7 @@ async fn faults(web: &Web, change: Change) -> Response<Full<Bytes>> {
 fn index(web: &Web) -> Response<Full<Bytes>> {
     let at = format!("http://{}", web.aws);
     let mut text = format!(
-        "This is an emulated AWS account: ECS, ELBv2, CloudWatch Logs, ECR and STS.
+        "This is an emulated AWS account: ECS, ELBv2, CloudWatch Logs, ECR, STS and S3.
 
 For AWS clients (any credentials do):
 

@@ -30,6 +30,9 @@ const IN_URLS: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
+/// What is keys, or parts of them.
+const NAMES: [&str; 4] = ["Key", "Prefix", "Delimiter", "StartAfter"];
+
 /// Members that are headers.
 const HEADERS: [(&str, HeaderName); 5] = [
     ("BucketRegion", REGION),
@@ -147,14 +150,11 @@ fn encode_names(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(encode_names),
         Value::Object(members) => {
             for (name, member) in members {
-                match member {
-                    Value::String(text)
-                        if ["Key", "Prefix", "Delimiter", "StartAfter"]
-                            .contains(&name.as_str()) =>
-                    {
-                        *text = utf8_percent_encode(text, IN_URLS).to_string();
-                    }
-                    _ => encode_names(member),
+                if let (Value::String(text), true) = (&mut *member, NAMES.contains(&name.as_str()))
+                {
+                    *text = utf8_percent_encode(text, IN_URLS).to_string();
+                } else {
+                    encode_names(member);
                 }
             }
         }

@@ -38,11 +38,11 @@ fn content<'a>(text: &'a str, name: &str) -> Result<Option<&'a str>, ApiError> {
         return Ok(None);
     };
     let (attributes, rest) = rest.split_once('>').ok_or_else(malformed)?;
+    if !attributes.is_empty() && !attributes.starts_with([' ', '\t', '\r', '\n', '/']) {
+        return Ok(None);
+    }
     if attributes.ends_with('/') && rest.is_empty() {
         return Ok(Some(""));
-    }
-    if !attributes.is_empty() && !attributes.starts_with([' ', '\t', '\r', '\n']) {
-        return Ok(None);
     }
     let inner = rest
         .strip_suffix('>')

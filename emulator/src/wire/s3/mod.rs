@@ -8,6 +8,8 @@ mod chunked;
 mod location;
 mod payload;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use hyper::{HeaderMap, http::request::Parts};
 
