@@ -19,7 +19,7 @@ use super::{
     signals::Signals,
 };
 
-/// Runs the local AWS in the foreground: ECS, ELBv2, CloudWatch Logs, ECR and STS, with tasks as processes.
+/// Runs the local AWS in the foreground: ECS, ELBv2, CloudWatch Logs, ECR, S3 and STS, with tasks as processes.
 #[derive(Debug, Args)]
 pub struct Aws {
     /// The state directory: images, secrets, and where aws.json says what listens.
