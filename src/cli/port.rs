@@ -60,8 +60,19 @@ impl Port {
         }
     }
 
+    /// Whether it serves at all.
+    pub(super) async fn is_live(&self) -> Result<(), String> {
+        self.bytes("/livez").await.map(|_| ())
+    }
+
     /// A page of the daemon, decoded.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+        let body = self.bytes(path).await?;
+        serde_json::from_slice(&body)
+            .map_err(|error| format!("{}{path}: not an answer of evenkeel: {error}", self.daemon))
+    }
+
+    async fn bytes(&self, path: &str) -> Result<Bytes, String> {
         let url = format!("{}{path}", self.daemon.trim_end_matches('/'));
         let uri: Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
         let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
@@ -82,8 +93,7 @@ impl Port {
                 "{url}: {status}; say where the daemon is with --daemon"
             ));
         }
-        serde_json::from_slice(&body)
-            .map_err(|error| format!("{url}: not an answer of evenkeel: {error}"))
+        Ok(body)
     }
 }
 

@@ -23,6 +23,10 @@ pub(super) struct Status {
     /// Only this service: NAME or CLUSTER/NAME.
     name: Option<String>,
 
+    /// Only whether the daemon serves: what a container's health check asks.
+    #[arg(long, conflicts_with_all = ["name", "output"])]
+    live: bool,
+
     #[command(flatten)]
     port: Port,
 
@@ -42,6 +46,9 @@ impl Status {
     }
 
     async fn ask(&self) -> Result<exit::Code, String> {
+        if self.live {
+            return self.port.is_live().await.map(|()| exit::DONE);
+        }
         let mut services: Vec<ServiceStatus> = self.port.get("/api/v1/services").await?;
         let manifests: Manifests = self.port.get("/api/v1/manifests").await?;
         for error in &manifests.errors {

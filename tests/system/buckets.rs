@@ -1,6 +1,6 @@
 //! Manifests in S3: pushed, read, and as safe as in a directory.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     bucket::{Bucket, Keeper, MANIFESTS, manifest},
@@ -183,6 +183,47 @@ async fn a_poll_is_one_listing_and_fetches_what_has_changed() {
     bucket.release("2").await;
     bucket.until_released("2").await;
     assert_eq!(count("GetObject").await, 2);
+    daemon.stop().await;
+}
+
+/// Waits until the daemon is not ready for this reason, and checks that its log has it, too.
+async fn until_not_ready(daemon: &Daemon, code: &str, help: &str) {
+    let why = until(code, async || {
+        let (is_ready, why) = daemon.page("/readyz").await?;
+        (!is_ready && why.contains(code)).then_some(why)
+    })
+    .await;
+    assert!(why.contains(MANIFESTS) && why.contains(help), "{why}");
+    let logged = daemon.log();
+    let mut errors = logged.iter().filter(|line| line["level"] == "ERROR");
+    assert!(errors.any(|line| line["message"].to_string().contains(help)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_region_and_expired_credentials_are_named_with_what_to_do() {
+    let bucket = Bucket::start(Keeper::Emulator).await;
+    bucket.release("1").await;
+    let mut elsewhere = bucket.environment(DAEMON);
+    elsewhere.insert("AWS_REGION", "eu-west-1".to_owned());
+    let log = bucket.directory("elsewhere", &[]).join("log");
+    let daemon = Daemon::start(&["--resync", "1"], elsewhere, &log).await;
+    let help = "(the bucket is in us-east-1); set AWS_REGION to the bucket's region";
+    until_not_ready(&daemon, "AuthorizationHeaderMalformed", help).await;
+    daemon.stop().await;
+
+    let daemon = bucket.daemon_with(DAEMON, &[]).await;
+    bucket.until_released("1").await;
+    daemon.until_synced().await;
+    let faults = format!("{}/_emulator/faults", bucket.cloud.url());
+    let expired = json!({"rules": [{"service": "s3", "effect": "expiredCredentials"}]});
+    bucket.cloud.post(&faults, &expired).await;
+    until_not_ready(&daemon, "ExpiredToken", "renew the credentials").await;
+    // What was read stays in force.
+    bucket.drift().await;
+    until("it is repaired", async || {
+        (!bucket.is_drifted().await).then_some(())
+    })
+    .await;
     daemon.stop().await;
 }
 

@@ -41,10 +41,10 @@ resource "aws_ecs_task_definition" "this" {
       { name = "RUST_LOG", value = "info" },
     ]
 
-    # The image holds nothing but the daemon, so it asks itself. Only whether it serves: a daemon that cannot reach AWS
+    # The image holds nothing but the daemon, so it asks itself for /livez. Only whether it serves: a daemon that cannot reach AWS
     # is not helped by another in its place.
     healthCheck = {
-      command     = ["CMD", "/evenkeel", "status", "--daemon", "http://127.0.0.1:${local.port}"]
+      command     = ["CMD", "/evenkeel", "status", "--live", "--daemon", "http://127.0.0.1:${local.port}"]
       interval    = 30 # seconds
       timeout     = 10
       retries     = 3
