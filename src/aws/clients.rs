@@ -78,7 +78,9 @@ impl Clients {
 /// At an endpoint of one's own, buckets have no names in DNS.
 fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     let config = aws_sdk_s3::config::Builder::from(config)
-        .force_path_style(config.endpoint_url().is_some())
+        .force_path_style(
+            config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some(),
+        )
         .build();
     aws_sdk_s3::Client::from_conf(config)
 }

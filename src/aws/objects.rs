@@ -138,6 +138,7 @@ impl Aws {
         let start = format!("{}/", prefix.key);
         let mut found = Vec::new();
         let mut token: Option<String> = None;
+        let mut listed = 0;
         loop {
             let request = self.clients.s3.list_objects_v2();
             let request = request
@@ -146,18 +147,19 @@ impl Aws {
                 .delimiter("/")
                 .set_continuation_token(token);
             let page = self.call(operation, request.send()).await?;
-            for listed in page.contents() {
-                let entry = entry(listed, &start).ok_or_else(|| AwsError::unreadable(operation))?;
+            listed += page.contents().len() + page.common_prefixes().len();
+            for object in page.contents() {
+                let entry = entry(object, &start).ok_or_else(|| AwsError::unreadable(operation))?;
                 // What the console makes to show a folder.
                 if !entry.name.is_empty() {
                     found.push(entry);
                 }
             }
-            if found.len() > most {
+            if listed > most {
                 return Err(AwsError {
                     class: Class::Invalid,
                     code: "too_many".to_owned(),
-                    message: format!("there are more than {most} objects in {prefix}"),
+                    message: format!("there are more than {most} objects and folders in {prefix}"),
                     ..AwsError::unreadable(operation)
                 });
             }

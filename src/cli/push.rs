@@ -32,7 +32,7 @@ pub(super) struct Push {
     values: Option<PathBuf>,
 
     /// The file with `terraform output -json` to validate with, instead of terraform.json in the bucket.
-    #[arg(long, value_name = "FILE", env = "EVENKEEL_TERRAFORM_OUTPUTS")]
+    #[arg(long, value_name = "FILE")]
     terraform_outputs: Option<PathBuf>,
 
     /// Deletes manifests that are in the bucket and not in the directory. Their services run on, as orphans.
@@ -112,6 +112,7 @@ impl Push {
             )));
         }
         if let Some(values) = &texts.values {
+            output::note(&format!("values: {}", values.name));
             files.insert(VALUES.to_owned(), values.text.clone());
         }
         Ok(files)
@@ -129,6 +130,9 @@ impl Push {
         }
         let now = self.set(published.now(texts.terraform.as_ref()));
         let has_outputs = texts.terraform.is_some();
+        if let Some(outputs) = &texts.terraform {
+            output::note(&format!("outputs: {}", outputs.name));
+        }
         if texts.values.is_none() && !self.delete {
             texts.values.clone_from(&published.values);
         }
@@ -162,16 +166,13 @@ impl Push {
         Ok(manifest::parse_set(texts.files, &references, options))
     }
 
-    /// Values first: the manifests that need them come after.
     async fn upload(
         &self,
         aws: &Aws,
         published: &Published,
         changes: &[Change],
     ) -> Result<(), exit::Code> {
-        let (values, manifests): (Vec<_>, Vec<_>) =
-            changes.iter().partition(|change| change.name == VALUES);
-        for change in values.into_iter().chain(manifests) {
+        for change in changes {
             let name = &change.name;
             match published.carry_out(aws, change).await {
                 Ok(true) => {}
@@ -193,6 +194,7 @@ impl Push {
             name, change, diff, ..
         } in changes
         {
+            let name = name.escape_debug();
             match change {
                 Pushed::New => lines.push(format!("+ {name}")),
                 Pushed::Changed => lines.push(format!("~ {name}")),

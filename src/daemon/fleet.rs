@@ -116,6 +116,15 @@ impl Fleet {
         mut manifests: watch::Receiver<Option<Reading>>,
         shutdown: CancellationToken,
     ) -> Ended {
+        // In force from the start: what is read now may not replace it.
+        if let Some(set) = self.set.clone() {
+            self.reporter.manifests(&set);
+            self.follow_set(&set);
+        }
+        if manifests.has_changed().unwrap_or(false) {
+            let reading = manifests.borrow_and_update().clone();
+            self.take(reading);
+        }
         loop {
             let wake = self.start_due();
             tokio::select! {

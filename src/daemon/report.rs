@@ -25,8 +25,9 @@ const LOGGED: usize = 2 * 1024;
 const ORPHANS_KEPT: usize = 200;
 
 /// Another daemon acts now, and tells of the services.
-pub(super) fn stand_down(board: &Board, metrics: &Metrics) {
-    for key in board.keys() {
+pub(super) fn stand_down(board: &Board, metrics: &Metrics, set: Option<&ManifestSet>) {
+    let acting = set.into_iter().flat_map(|set| &set.manifests);
+    for key in board.keys().into_iter().chain(acting.map(Manifest::key)) {
         series::forget(metrics, &key);
     }
     board.clear();

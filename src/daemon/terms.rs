@@ -47,37 +47,45 @@ impl Daemon {
 
     async fn act_under(self, lease: &Arc<Lease>, stop: CancellationToken) {
         let (let_go, is_clean) = (CancellationToken::new(), Arc::new(AtomicBool::new(true)));
+        // Cancelled when the keeper ends, in whichever way.
+        let unkept = CancellationToken::new();
         let keeper = {
             let (lease, let_go) = (Arc::clone(lease), let_go.clone());
             let is_clean = Arc::clone(&is_clean);
+            let guard = unkept.clone().drop_guard();
             tokio::spawn(async move {
+                let _guard = guard;
                 lease.keep(let_go, || is_clean.load(Ordering::SeqCst)).await;
             })
         };
         let mut standing = lease.standing();
         let mut before = None;
-        while !stop.is_cancelled() {
+        while !stop.is_cancelled() && !unkept.is_cancelled() {
             let now = standing.borrow_and_update().clone();
             self.metrics.leader.set((now == Standing::Leading).into());
             self.board.set_leadership(told(lease, &now));
             if now == Standing::Leading {
                 let term = stop.child_token();
                 let lost = async {
-                    let _ = standing.wait_for(|now| *now != Standing::Leading).await;
+                    tokio::select! {
+                        _ = standing.wait_for(|now| *now != Standing::Leading) => {}
+                        () = unkept.cancelled() => {}
+                    }
                     term.cancel();
                 };
                 let (ended, ()) =
                     tokio::join!(self.clone().term(before.take(), term.clone()), async {
                         term.run_until_cancelled(lost).await;
                     });
-                before = ended.set;
                 is_clean.store(ended.is_clean, Ordering::SeqCst);
                 if !stop.is_cancelled() {
-                    report::stand_down(&self.board, &self.metrics);
+                    report::stand_down(&self.board, &self.metrics, ended.set.as_ref());
                 }
+                before = ended.set;
             } else {
                 tokio::select! {
                     () = stop.cancelled() => {}
+                    () = unkept.cancelled() => {}
                     _ = standing.changed() => {}
                 }
             }

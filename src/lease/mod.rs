@@ -12,7 +12,10 @@ mod object;
 mod observer;
 mod record;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -38,6 +41,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_secs(1);
 /// The longest wait after failures: the lease is to be taken soon after S3 is back.
 const CAP: Duration = Duration::from_secs(5);
+/// How many looks must fail in a row until one that stands by says that the lease is away.
+const BORNE: u32 = 3;
+
 /// Where this process stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -59,6 +65,8 @@ pub struct Lease {
     me: String,
     fence: Fence,
     standing: watch::Sender<Standing>,
+    /// How often this process has written the lease: no two of its writes have one ETag, which others go by.
+    writes: AtomicU64,
 }
 
 /// Why a command does not have the lease.
@@ -76,7 +84,6 @@ pub enum NotTaken {
 #[derive(Debug)]
 struct Term {
     etag: String,
-    sequence: u64,
     /// When the last renewal was sent that is known to have been written.
     renewed: Instant,
     /// When the first one was sent whose reply did not come.
@@ -98,6 +105,7 @@ impl Lease {
             me: name(),
             fence,
             standing: watch::Sender::new(Standing::Unknown),
+            writes: AtomicU64::new(0),
         })
     }
 
@@ -199,7 +207,10 @@ impl Lease {
                 }
                 Err(error) => {
                     failures += 1;
-                    self.stand(Standing::Away(error.to_string()));
+                    // Who stands by looks once a second: one look that fails changes nothing.
+                    if failures >= BORNE || !self.is_following() {
+                        self.stand(Standing::Away(error.to_string()));
+                    }
                     Instant::now() + POLL + backoff::delay(failures, fastrand::f64()).min(CAP)
                 }
             };
@@ -220,10 +231,9 @@ impl Lease {
             Verdict::Held { .. } => return Ok(Err(verdict)),
         };
         let renewed = Instant::now();
-        match self.write(Some(&self.me), 1, only_if).await? {
+        match self.write(Some(&self.me), only_if).await? {
             Put::Written(etag) => Ok(Ok(Term {
                 etag,
-                sequence: 1,
                 renewed,
                 unanswered: None,
             })),
@@ -252,23 +262,18 @@ impl Lease {
             };
         }
         self.fence.close();
-        tracing::warn!(lease = %self.url, "no longer leading");
-        self.stand(Standing::Unknown);
+        let lost = "it was not renewed in time, or is another's now";
+        self.stand(Standing::Away(lost.to_owned()));
     }
 
     /// One renewal. `false` when the lease is somebody else's.
     async fn renew(&self, term: &mut Term) -> Result<bool, AwsError> {
         let sent = Instant::now();
-        let sequence = term.sequence + 1;
-        let written = self
-            .write(Some(&self.me), sequence, OnlyIf::Is(&term.etag))
-            .await;
-        term.sequence = sequence;
+        let written = self.write(Some(&self.me), OnlyIf::Is(&term.etag)).await;
         match written {
             Ok(Put::Written(etag)) => {
                 *term = Term {
                     etag,
-                    sequence,
                     renewed: sent,
                     unanswered: None,
                 };
@@ -301,14 +306,13 @@ impl Lease {
     }
 
     async fn try_to_release(&self, term: &Term) -> Result<(), AwsError> {
-        let sequence = term.sequence + 1;
-        let written = self.write(None, sequence, OnlyIf::Is(&term.etag)).await?;
+        let written = self.write(None, OnlyIf::Is(&term.etag)).await?;
         // A renewal may have been under way when the end came.
         if written == Put::Refused
             && let Some((etag, record)) = self.read().await?
             && record.holder.as_deref() == Some(&self.me)
         {
-            self.write(None, sequence + 1, OnlyIf::Is(&etag)).await?;
+            self.write(None, OnlyIf::Is(&etag)).await?;
         }
         Ok(())
     }
@@ -331,21 +335,27 @@ impl Lease {
         }
     }
 
+    fn is_following(&self) -> bool {
+        matches!(*self.standing.borrow(), Standing::Following(_))
+    }
+
     fn stand(&self, now: Standing) {
         self.standing.send_if_modified(|standing| {
             let is_new = *standing != now;
-            if is_new {
-                match &now {
-                    Standing::Following(leader) => {
-                        tracing::info!(lease = %self.url, leader, "standing by");
-                    }
-                    Standing::Away(why) => {
-                        tracing::error!(lease = %self.url, "no lease, so nothing is written: {why}");
-                    }
-                    Standing::Unknown | Standing::Leading => {}
+            match (&now, &*standing) {
+                (Standing::Following(leader), _) if is_new => {
+                    tracing::info!(lease = %self.url, leader, "standing by");
                 }
-                *standing = now;
+                // Said once, however often its words change.
+                (
+                    Standing::Away(why),
+                    Standing::Unknown | Standing::Leading | Standing::Following(_),
+                ) => {
+                    tracing::error!(lease = %self.url, "no lease, so nothing is written: {why}");
+                }
+                _ => {}
             }
+            *standing = now;
             is_new
         });
     }

@@ -1,6 +1,6 @@
 //! The lease's object in S3: reading it, and writing it on a condition.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -23,13 +23,12 @@ impl Lease {
     pub(super) async fn write(
         &self,
         holder: Option<&str>,
-        sequence: u64,
         only_if: OnlyIf<'_>,
     ) -> Result<Put, AwsError> {
         let record = Record {
             holder: holder.map(str::to_owned),
             ttl_seconds: TTL.as_secs(),
-            sequence,
+            sequence: self.writes.fetch_add(1, Ordering::Relaxed),
         };
         let text = Bytes::from(serde_json::to_vec(&record).unwrap_or_default());
         let write = self

@@ -15,7 +15,8 @@ pub struct Record {
     pub holder: Option<String>,
     /// How many seconds after it was written nobody else may take it.
     pub ttl_seconds: u64,
-    /// Counts the writes of this holder, so that each has another ETag.
+    /// Counts the writes of the process, so that each has another ETag: where that is a digest of the content, two equal
+    /// ones would look like none to whoever watches.
     pub sequence: u64,
 }
 

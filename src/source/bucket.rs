@@ -15,7 +15,10 @@ const MAX_OBJECTS: usize = 2 * MAX_FILES;
 
 /// What was fetched, by name, with its ETag. It holds nothing that the last listing did not name.
 #[derive(Debug, Default)]
-pub(super) struct Fetched(HashMap<String, (String, Bytes)>);
+pub(super) struct Fetched {
+    objects: HashMap<String, (String, Bytes)>,
+    listed: Vec<Entry>,
+}
 
 impl Fetched {
     /// Looks once. A listing that is not whole, and an object that S3 fails to hand out, are no reading at all.
@@ -27,7 +30,7 @@ impl Fetched {
     ) -> Result<Texts, String> {
         let said = |error: AwsError| format!("{prefix}: {error}");
         let listed = aws.list_objects(prefix, MAX_OBJECTS).await.map_err(said)?;
-        self.0
+        self.objects
             .retain(|name, _| listed.iter().any(|entry| entry.name == *name));
         let manifests: Vec<_> = listed
             .iter()
@@ -56,16 +59,23 @@ impl Fetched {
                 }
             }
         };
-        Ok(Texts {
+        let texts = Texts {
             files,
             terraform: beside(OUTPUTS, source.terraform_outputs.as_deref()).await?,
             values: beside(VALUES, source.values.as_deref()).await?,
-        })
+        };
+        self.listed = listed;
+        Ok(texts)
     }
 
-    /// The ETag and the content of what was fetched last under this name.
-    pub(super) fn get(&self, name: &str) -> Option<(&str, &Bytes)> {
-        self.0.get(name).map(|(etag, bytes)| (etag.as_str(), bytes))
+    /// What the last listing named.
+    pub(super) fn listed(&self) -> &[Entry] {
+        &self.listed
+    }
+
+    /// The content of what was fetched last under this name.
+    pub(super) fn get(&self, name: &str) -> Option<&Bytes> {
+        self.objects.get(name).map(|(_, bytes)| bytes)
     }
 
     /// One object's text, or what is wrong with that object alone.
@@ -81,13 +91,13 @@ impl Fetched {
         if entry.size > MAX_BYTES as u64 {
             return Ok(Err(FileError::TooLarge { size: entry.size }));
         }
-        let known = self.0.get(&entry.name);
+        let known = self.objects.get(&entry.name);
         let bytes = match known.filter(|(etag, _)| *etag == entry.etag) {
             Some((_, bytes)) => bytes.clone(),
             None => match aws.get_object(&prefix.beside(&entry.name), MAX_BYTES).await {
                 Ok(Some(object)) => {
                     let kept = (object.etag, object.bytes.clone());
-                    self.0.insert(entry.name.clone(), kept);
+                    self.objects.insert(entry.name.clone(), kept);
                     object.bytes
                 }
                 Ok(None) => {
@@ -111,6 +121,6 @@ impl Fetched {
 }
 
 /// A name as a terminal may show it.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     name.escape_debug().to_string()
 }

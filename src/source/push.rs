@@ -6,10 +6,13 @@ use bytes::Bytes;
 use serde::Serialize;
 use similar::TextDiff;
 
-use super::{Named, Place, Source, Texts, bucket::Fetched};
+use super::{
+    Named, Place, Source, Texts,
+    bucket::{Fetched, shown},
+};
 use crate::{
     aws::{Aws, AwsError, OnlyIf, Put, S3Url},
-    manifest::{FileError, Options, SourceFile, VALUES},
+    manifest::{self, FileError, Options, SourceFile, VALUES},
 };
 
 /// How many lines are shown around a changed one.
@@ -112,38 +115,43 @@ impl Published {
         }
     }
 
-    /// What pushing these files changes, by name. What is there and not among them goes only with `delete`.
+    /// What pushing these files changes: what is written first, values before the manifests that need them, then what
+    /// goes. What is there and not among the files goes only with `delete`.
     pub fn changes(&self, files: &BTreeMap<String, String>, delete: bool) -> Vec<Change> {
         let mut changes: Vec<_> = files
             .iter()
             .map(|(name, text)| self.change(name, text))
             .collect();
-        let there = self.files.iter().filter_map(|file| self.name_of(file));
-        let there = there.chain(self.values.iter().map(|_| VALUES.to_owned()));
-        for name in there.filter(|name| !files.contains_key(name)) {
-            changes.push(Change {
-                change: if delete {
-                    Pushed::Deleted
-                } else {
-                    Pushed::Kept
-                },
-                name,
-                diff: String::new(),
-                etag: None,
-                content: None,
-            });
+        let is_ours = |name: &str| manifest::is_manifest(name) || name == VALUES;
+        for entry in self.fetched.listed() {
+            if is_ours(&entry.name) && !files.contains_key(&entry.name) {
+                changes.push(Change {
+                    change: if delete {
+                        Pushed::Deleted
+                    } else {
+                        Pushed::Kept
+                    },
+                    name: entry.name.clone(),
+                    diff: String::new(),
+                    etag: Some(entry.etag.clone()),
+                    content: None,
+                });
+            }
         }
-        changes.sort_by(|one, other| one.name.cmp(&other.name));
+        changes.sort_by_key(|one| (one.content.is_none(), one.name != VALUES, one.name.clone()));
         changes
     }
 
     fn change(&self, name: &str, text: &str) -> Change {
-        let known = self.fetched.get(name);
-        let before = known.map(|(_, bytes)| String::from_utf8_lossy(bytes));
-        let change = match &before {
-            None => Pushed::New,
-            Some(before) if before == text => Pushed::Unchanged,
-            Some(_) => Pushed::Changed,
+        let mut listed = self.fetched.listed().iter();
+        let entry = listed.find(|entry| entry.name == name);
+        // What is too large to be fetched is there all the same.
+        let before = self.fetched.get(name);
+        let before = before.map(|bytes| String::from_utf8_lossy(bytes));
+        let change = match (entry, &before) {
+            (None, _) => Pushed::New,
+            (Some(_), Some(before)) if before == text => Pushed::Unchanged,
+            (Some(_), _) => Pushed::Changed,
         };
         let diff = match (&before, change) {
             (Some(before), Pushed::Changed) => {
@@ -156,26 +164,20 @@ impl Published {
             name: name.to_owned(),
             change,
             diff,
-            etag: known.map(|(etag, _)| etag.to_owned()),
+            etag: entry.map(|entry| entry.etag.clone()),
             content: Some(text.to_owned()),
         }
     }
 
     /// The files that pushing leaves as they are there.
     pub fn kept(&self, changes: &[Change]) -> Vec<SourceFile> {
-        let is_kept = |file: &SourceFile| {
-            let name = self.name_of(file);
-            let mut kept = changes.iter().filter(|one| one.change == Pushed::Kept);
-            name.is_some_and(|name| kept.any(|one| one.name == name))
-        };
+        let kept = changes.iter().filter(|one| one.change == Pushed::Kept);
+        let kept: Vec<_> = kept
+            .map(|one| self.prefix.beside(&shown(&one.name)).to_string())
+            .collect();
         let mut files = self.now(None).files;
-        files.retain(is_kept);
+        files.retain(|file| kept.contains(&file.name));
         files
-    }
-
-    fn name_of(&self, file: &SourceFile) -> Option<String> {
-        let start = format!("{}/", self.prefix);
-        file.name.strip_prefix(&start).map(str::to_owned)
     }
 
     /// Carries out one change. `false` when somebody else has changed the object since it was read.
@@ -189,7 +191,14 @@ impl Published {
             None => OnlyIf::Absent,
         };
         match (change.change, &change.content) {
-            (Pushed::Deleted, _) => aws.delete_object(&url).await.map(|()| true),
+            (Pushed::Deleted, _) => {
+                let there = aws.get_object(&url, usize::MAX).await?;
+                match there {
+                    Some(object) if Some(&object.etag) != change.etag.as_ref() => Ok(false),
+                    Some(_) => aws.delete_object(&url).await.map(|()| true),
+                    None => Ok(true),
+                }
+            }
             (Pushed::New | Pushed::Changed, Some(text)) => {
                 let bytes = Bytes::from(text.clone());
                 let put = aws.put_object(&url, "application/yaml", bytes, only_if);

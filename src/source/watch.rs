@@ -67,7 +67,7 @@ async fn follow(reader: &mut Reader, out: &watch::Sender<Option<Reading>>, chang
         }
         let more = match failures {
             0 => Duration::ZERO,
-            failures => backoff::delay(failures, fastrand::f64()),
+            failures => backoff::delay(failures, fastrand::f64()).min(pace.poll),
         };
         // Without events there is the poll.
         let _ = timeout(pace.poll + more, changes.notified()).await;
@@ -84,7 +84,12 @@ async fn settled(
     for _ in 0..READS {
         let texts = reader.texts().await;
         let print = fingerprint(&texts);
-        if before.as_ref() == Some(&print) {
+        let is_settled = match (&before, &print) {
+            // What cannot be read is not half of anything, whatever the words.
+            (Some(Err(_)), Err(_)) => true,
+            (before, _) => before.as_ref() == Some(&print),
+        };
+        if is_settled {
             return (print, texts);
         }
         before = Some(print);

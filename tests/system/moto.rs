@@ -8,10 +8,6 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -94,16 +90,19 @@ impl Server {
         .await;
         server
     }
+}
 
+#[cfg(feature = "local")]
+impl Server {
     /// Its endpoint.
     pub fn url(&self) -> &str {
         &self.url
     }
 
     /// Sends it a signal.
-    pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
-        kill(pid, signal).unwrap();
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.process.id()).unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
     }
 }
 

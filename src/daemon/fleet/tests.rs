@@ -110,6 +110,11 @@ struct World {
 
 impl World {
     fn start() -> Self {
+        Self::start_with(None, None)
+    }
+
+    /// With these manifests in force from an earlier term, and this read since.
+    fn start_with(before: Option<ManifestSet>, reading: Option<Reading>) -> Self {
         let (wire, board) = (Wire::default(), Arc::<Board>::default());
         let metrics = Metrics::new().unwrap();
         let reporter = Reporter::new(Arc::clone(&board), metrics.clone());
@@ -121,8 +126,9 @@ impl World {
             resync: Duration::from_secs(30),
         };
         let aws = Aws::new(wire.clients(), metrics);
-        let fleet = Fleet::new(aws, pace, Arc::clone(&board), reporter, None);
-        let (manifests, readings) = watch::channel(None);
+        let fleet = Fleet::new(aws, pace, Arc::clone(&board), reporter, before);
+        let (manifests, mut readings) = watch::channel(reading);
+        readings.mark_changed();
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(fleet.run(readings, shutdown.clone()));
         Self {
@@ -179,6 +185,18 @@ async fn a_panic_in_one_service_leaves_the_others_going() {
         "{}",
         other.message
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_in_force_in_an_earlier_term_stays_whatever_is_read_in_this_one() {
+    let before = || Some(set(&[("api.yaml", manifest("api", "prod").as_str())]));
+    for reading in [Err("S3 is away".to_owned()), Ok(set(&[]))] {
+        let world = World::start_with(before(), Some(reading));
+        let asked = |world: &World| world.wire.calls_to("prod") >= 2;
+        world.until("asked for", asked).await;
+        assert!(world.told("prod").is_some());
+        assert!(world.board.not_ready().is_some(), "it says why");
+    }
 }
 
 #[tokio::test(start_paused = true)]
