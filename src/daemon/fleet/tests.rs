@@ -19,7 +19,7 @@ use aws_smithy_types::body::SdkBody;
 use self::ours::Ours;
 use super::*;
 use crate::{
-    aws::Clients,
+    aws::{Clients, Fence},
     daemon::samples::{manifest, set},
     metrics::Metrics,
     normal::Form,
@@ -102,6 +102,7 @@ impl Wire {
 
 struct World {
     wire: Wire,
+    fence: Fence,
     board: Arc<Board>,
     manifests: watch::Sender<Option<Reading>>,
     shutdown: CancellationToken,
@@ -125,7 +126,8 @@ impl World {
             },
             resync: Duration::from_secs(30),
         };
-        let aws = Aws::new(wire.clients(), metrics);
+        let fence = Fence::open();
+        let aws = Aws::new(wire.clients(), metrics).behind(fence.clone());
         let fleet = Fleet::new(aws, pace, Arc::clone(&board), reporter, before);
         let (manifests, mut readings) = watch::channel(reading);
         readings.mark_changed();
@@ -133,6 +135,7 @@ impl World {
         let task = tokio::spawn(fleet.run(readings, shutdown.clone()));
         Self {
             wire,
+            fence,
             board,
             manifests,
             shutdown,
@@ -273,6 +276,22 @@ async fn many_services_that_are_gone_at_once_are_not_created_again() {
 async fn a_service_that_is_gone_is_created_again() {
     let world = running(&["a", "b", "c", "d"]).await;
     world.wire.ours().services.remove("c");
+    let is_created = |world: &World| world.wire.ours().created == ["c"];
+    world.until("created", is_created).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_lease_it_looks_and_does_not_write() {
+    let world = running(&["a", "b", "c", "d"]).await;
+    world.fence.close();
+    world.wire.ours().services.remove("c");
+    let before = world.wire.calls_to(ours::CLUSTER);
+    let looks_on = |world: &World| world.wire.calls_to(ours::CLUSTER) > before + 10;
+    world.until("looked at", looks_on).await;
+    assert_eq!(world.wire.ours().created, [] as [String; 0]);
+    world
+        .fence
+        .open_until(Instant::now() + Duration::from_secs(600));
     let is_created = |world: &World| world.wire.ours().created == ["c"];
     world.until("created", is_created).await;
 }
