@@ -1,26 +1,20 @@
 //! What is wrong is said: what, where, and what to do. The rest goes on, and nothing that runs is lost.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fs, net::SocketAddr, time::Duration};
 
 use evenkeel::status::{Phase, ServiceStatus};
 use hyper::StatusCode;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     time::Instant,
 };
 
-use crate::world::{World, copy_manifests, get};
+use crate::{
+    daemon::{Daemon, until},
+    world::{World, copy_manifests, get},
+};
 
 fn is_synced(status: &ServiceStatus) -> bool {
     status.phase == Phase::Synced
@@ -195,8 +189,8 @@ async fn without_aws_everything_is_unknown_and_says_so() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let daemon = Daemon::start(nobody);
-    let told = daemon.until_told("AWS cannot be reached").await;
+    let (daemon, _manifests) = daemon_before(nobody).await;
+    let told = until_told(&daemon, "AWS cannot be reached").await;
     assert_eq!(told.phase, Phase::Unknown);
     assert!(
         told.message
@@ -204,11 +198,9 @@ async fn without_aws_everything_is_unknown_and_says_so() {
         "{}",
         told.message
     );
-    let ready = get(&format!("http://{}/readyz", daemon.address)).await;
-    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
-    let live = get(&format!("http://{}/livez", daemon.address)).await;
-    assert_eq!(live.status(), StatusCode::OK);
-    daemon.stop_within(Duration::from_secs(5)).await;
+    assert!(!daemon.page("/readyz").await.unwrap().0);
+    assert!(daemon.page("/livez").await.unwrap().0);
+    daemon.stop_within(ENDS_WITHIN).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -216,8 +208,8 @@ async fn a_denied_call_is_unknown_and_says_what_to_check() {
     let denier = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = denier.local_addr().unwrap();
     let denying = tokio::spawn(deny_everything(denier));
-    let daemon = Daemon::start(address);
-    let told = daemon.until_told("AccessDeniedException").await;
+    let (daemon, _manifests) = daemon_before(address).await;
+    let told = until_told(&daemon, "AccessDeniedException").await;
     assert_eq!(told.phase, Phase::Unknown);
     assert!(
         told.message
@@ -230,15 +222,14 @@ async fn a_denied_call_is_unknown_and_says_what_to_check() {
         "{}",
         told.message
     );
-    let metrics = get(&format!("http://{}/metrics", daemon.address)).await;
-    let metrics = String::from_utf8(metrics.body().to_vec()).unwrap();
+    let (_, metrics) = daemon.page("/metrics").await.unwrap();
     assert!(
         metrics.contains(
             r#"evenkeel_aws_requests_total{code="AccessDeniedException",operation="DescribeServices",service="ecs"}"#
         ),
         "{metrics}"
     );
-    daemon.stop_within(Duration::from_secs(5)).await;
+    daemon.stop_within(ENDS_WITHIN).await;
     denying.abort();
 }
 
@@ -277,71 +268,37 @@ fn is_whole(request: &[u8]) -> bool {
     length.is_none_or(|length| body.len() >= length.trim().parse().unwrap())
 }
 
-/// `evenkeel run` by itself, before an AWS of the test's choice.
-struct Daemon {
-    process: Child,
-    address: SocketAddr,
-    _manifests: tempfile::TempDir,
+/// A daemon before an AWS at this address, and its manifests.
+async fn daemon_before(aws: SocketAddr) -> (Daemon, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let manifests = directory.path().join("manifests");
+    fs::create_dir(&manifests).unwrap();
+    copy_manifests(&manifests, |text| *text = without_references(text));
+    let environment = BTreeMap::from([
+        ("AWS_ENDPOINT_URL", format!("http://{aws}")),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "not-a-secret".to_owned()),
+        ("EVENKEEL_MANIFESTS", manifests.display().to_string()),
+    ]);
+    let log = directory.path().join("daemon.log");
+    (Daemon::start(&[], environment, &log).await, directory)
 }
 
-impl Daemon {
-    fn start(aws: SocketAddr) -> Self {
-        let manifests = tempfile::tempdir().unwrap();
-        copy_manifests(manifests.path(), |text| *text = without_references(text));
-        let mut process = Command::new(env!("CARGO_BIN_EXE_evenkeel"))
-            .args(["run", "--http", "127.0.0.1:0", "--manifests"])
-            .arg(manifests.path())
-            .env("AWS_ENDPOINT_URL", format!("http://{aws}"))
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "not-a-secret")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
-        let listening = log
-            .find(|line| line.contains(r#""message":"listening""#))
-            .unwrap();
-        let listening: serde_json::Value = serde_json::from_str(&listening).unwrap();
-        let address = listening["address"].as_str().unwrap().parse().unwrap();
-        // Somebody must go on reading, or the daemon waits.
-        std::thread::spawn(move || log.count());
-        Self {
-            process,
-            address,
-            _manifests: manifests,
-        }
-    }
-
-    async fn until_told(&self, what: &str) -> ServiceStatus {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let services = get(&format!("http://{}/api/v1/services", self.address)).await;
-            let services: Vec<ServiceStatus> = serde_json::from_slice(services.body()).unwrap();
-            if let Some(status) = services
-                .into_iter()
-                .find(|status| status.message.contains(what))
-            {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "never said: {what}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    async fn stop_within(mut self, limit: Duration) {
-        let pid = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
-        kill(pid, Signal::SIGTERM).unwrap();
-        let ended = tokio::task::spawn_blocking(move || self.process.wait().unwrap());
-        let ended = tokio::time::timeout(limit, ended)
-            .await
-            .expect("it did not end in time")
-            .unwrap();
-        assert_eq!(ended.code(), Some(0));
-    }
+/// Waits until a status says this, and returns it.
+async fn until_told(daemon: &Daemon, what: &str) -> ServiceStatus {
+    until(what, async || {
+        let services = daemon.json("/api/v1/services").await?;
+        let services: Vec<ServiceStatus> = serde_json::from_value(services).unwrap();
+        services
+            .into_iter()
+            .find(|status| status.message.contains(what))
+    })
+    .await
 }
+
+/// How long the daemon may take to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Every reference replaced by something of the right shape.
 fn without_references(manifest: &str) -> String {

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use nix::{
@@ -88,14 +88,18 @@ impl Daemon {
     }
 
     /// Stops it as ECS would.
-    pub async fn stop(mut self) {
-        self.signal(Signal::SIGTERM);
-        let status = self.ended().await;
-        assert!(status.success(), "{status}");
+    pub async fn stop(self) {
+        self.stop_within(PATIENCE).await;
     }
 
-    async fn ended(&mut self) -> ExitStatus {
-        until("it has ended", async || self.process.try_wait().unwrap()).await
+    /// The same; it must have ended in this time.
+    pub async fn stop_within(mut self, time: Duration) {
+        self.signal(Signal::SIGTERM);
+        let ended = within(time, "it has ended", async || {
+            self.process.try_wait().unwrap()
+        });
+        let status = ended.await;
+        assert!(status.success(), "{status}");
     }
 }
 
