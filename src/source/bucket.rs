@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The most objects directly below the prefix, manifests or not.
-const MAX_OBJECTS: usize = 2 * MAX_FILES;
+pub(super) const MAX_OBJECTS: usize = 2 * MAX_FILES;
 
 /// What was fetched, by name, with its ETag. It holds nothing that the last listing did not name.
 #[derive(Debug, Default)]

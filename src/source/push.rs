@@ -8,7 +8,7 @@ use similar::TextDiff;
 
 use super::{
     Named, Place, Source, Texts,
-    bucket::{Fetched, shown},
+    bucket::{Fetched, MAX_OBJECTS, shown},
 };
 use crate::{
     aws::{Aws, AwsError, OnlyIf, Put, S3Url},
@@ -192,9 +192,11 @@ impl Published {
         };
         match (change.change, &change.content) {
             (Pushed::Deleted, _) => {
-                let there = aws.get_object(&url, usize::MAX).await?;
+                // By a listing: what is there may be of any size.
+                let listed = aws.list_objects(&self.prefix, MAX_OBJECTS).await?;
+                let there = listed.iter().find(|entry| entry.name == change.name);
                 match there {
-                    Some(object) if Some(&object.etag) != change.etag.as_ref() => Ok(false),
+                    Some(entry) if Some(&entry.etag) != change.etag.as_ref() => Ok(false),
                     Some(_) => aws.delete_object(&url).await.map(|()| true),
                     None => Ok(true),
                 }
