@@ -185,7 +185,7 @@ impl PostgresServer {
     ) -> Self {
         let port = free_port();
         let server = Self::spawn(port, directory.path(), options);
-        listens(port).await;
+        Self::ready(port).await;
         Self {
             url: url(port),
             port,
@@ -203,7 +203,18 @@ impl PostgresServer {
     /// Starts again on the same port.
     pub(crate) async fn restart(&mut self) {
         self.server = Self::spawn(self.port, self.directory.path(), self.options);
-        listens(self.port).await;
+        Self::ready(self.port).await;
+    }
+
+    /// Waits until it takes sessions: it listens a while before that, and says that it is starting up.
+    async fn ready(port: u16) {
+        eventually("PostgreSQL", async || {
+            let asked = Command::new(program_path("pg_isready"))
+                .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+                .status();
+            asked.await.unwrap().success().then_some(())
+        })
+        .await;
     }
 
     /// Starts again with another certificate.
