@@ -8,6 +8,8 @@ mod url;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use bb8_redis::redis::ConnectionInfo;
 use rustls::ClientConfig;
@@ -16,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::reader::Problem;
 use self::reader::{Reader, StoreVariables};
+use crate::items::Settings;
 use crate::secret::Secret;
 use crate::tls;
 
@@ -28,6 +31,9 @@ pub(crate) struct ServeConfig {
     pub(crate) address: SocketAddr,
     pub(crate) metrics_address: SocketAddr,
     pub(crate) redis: Secret<Redis>,
+    pub(crate) cache: Settings,
+    /// Threads that serve.
+    pub(crate) workers: NonZeroUsize,
     /// Fit for a `Server` header and a metric label.
     pub(crate) version: String,
     pub(crate) base: BaseConfig,
@@ -71,6 +77,9 @@ impl ServeConfig {
         });
         let port = reader.or("PORT", 80, port);
         let metrics_port = reader.or("METRICS_PORT", 9100, self::port);
+        let ttl = reader.or("CACHE_TTL", Duration::from_secs(60), ttl);
+        let near = reader.or("NEAR_CACHE", false, switch);
+        let workers = reader.or("WORKERS", default_workers(), workers);
         let version = reader.or(
             "SERVICE_VERSION",
             env!("CARGO_PKG_VERSION").to_owned(),
@@ -90,6 +99,11 @@ impl ServeConfig {
                 address: SocketAddr::new(host?, port?),
                 metrics_address: SocketAddr::new(host?, metrics_port?),
                 redis: redis?,
+                cache: Settings {
+                    ttl: ttl?,
+                    near: near?,
+                },
+                workers: workers?,
                 version: version?,
                 base: base?,
             })
@@ -145,6 +159,9 @@ const DATABASE: StoreVariables = StoreVariables {
     ask: "sslmode=verify-full",
 };
 
+/// Each has connections of its own to both stores.
+const MAX_WORKERS: usize = 64;
+
 const DATABASE_PASSWORD: &str = "DATABASE_PASSWORD";
 
 const REDIS: StoreVariables = StoreVariables {
@@ -157,6 +174,38 @@ const REDIS: StoreVariables = StoreVariables {
 fn port(text: &str) -> Result<u16, String> {
     text.parse()
         .map_err(|_| format!("is `{text}`, which is not a port between 0 and 65535"))
+}
+
+/// At least a second, which a read may take: an entry must outlive the readers that it overtakes.
+fn ttl(text: &str) -> Result<Duration, String> {
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=86_400).contains(seconds));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("is `{text}`, which is not a number of seconds from 1 to 86400"))
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("is `{text}`, which is neither `on` nor `off`")),
+    }
+}
+
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    let workers = text.parse::<NonZeroUsize>().ok();
+    workers
+        .filter(|workers| workers.get() <= MAX_WORKERS)
+        .ok_or_else(|| format!("is `{text}`, which is not a number from 1 to {MAX_WORKERS}"))
+}
+
+/// As many as there are cores that this process may use.
+fn default_workers() -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    cores.min(NonZeroUsize::MIN.saturating_add(MAX_WORKERS - 1))
 }
 
 fn version(text: &str) -> Result<String, String> {
@@ -197,6 +246,12 @@ mod tests {
         assert_eq!(config.metrics_address.to_string(), "0.0.0.0:9100");
         assert_eq!(config.version, env!("CARGO_PKG_VERSION"));
         assert_eq!(config.base.log_filter, "info");
+        assert_eq!(config.cache.ttl.as_secs(), 60);
+        assert!(!config.cache.near);
+        assert_eq!(
+            config.workers,
+            std::thread::available_parallelism().unwrap()
+        );
     }
 
     #[test]
@@ -207,6 +262,9 @@ mod tests {
             ("HOST", "here"),
             ("SERVICE_VERSION", "1\r\n"),
             ("RUST_LOG", "a=b=c"),
+            ("CACHE_TTL", "0"),
+            ("NEAR_CACHE", "maybe"),
+            ("WORKERS", "0"),
         ])
         .unwrap_err();
         let names: Vec<_> = problems
@@ -222,6 +280,9 @@ mod tests {
                 "HOST",
                 "PORT",
                 "METRICS_PORT",
+                "CACHE_TTL",
+                "NEAR_CACHE",
+                "WORKERS",
                 "SERVICE_VERSION"
             ]
         );

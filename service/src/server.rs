@@ -15,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
@@ -37,19 +38,58 @@ pub(crate) trait Answer: Send + Sync + 'static {
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Reply> + Send;
 }
 
+/// A runtime that connections run on, and what answers there.
+pub(crate) struct Lane<A> {
+    runtime: Handle,
+    answer: Arc<A>,
+    /// Each connection holds one.
+    open: Arc<()>,
+}
+
+impl<A> Lane<A> {
+    pub(crate) fn new(runtime: Handle, answer: Arc<A>) -> Self {
+        Self {
+            runtime,
+            answer,
+            open: Arc::new(()),
+        }
+    }
+
+    fn connections(&self) -> usize {
+        Arc::strong_count(&self.open)
+    }
+}
+
 /// Binds a listener.
 pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
 /// Accepts until the process drains. Connections hold a [`Drain`] each, and so outlive this call for as long as they may.
-pub(crate) async fn serve(listener: TcpListener, answer: Arc<impl Answer>, mut drain: Drain) {
+/// A connection goes to the lane that has the fewest: a load balancer keeps few, for long, and no lane may idle while another works.
+pub(crate) async fn serve(listener: TcpListener, lanes: Vec<Lane<impl Answer>>, mut drain: Drain) {
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let connect = {
         let drain = drain.clone();
         move |stream: TcpStream, slot: OwnedSemaphorePermit| {
-            let connection = connection(stream, Arc::clone(&answer), drain.clone(), slot);
-            tokio::spawn(connection);
+            let Some(lane) = lanes.iter().min_by_key(|lane| lane.connections()) else {
+                return;
+            };
+            let (answer, open, drain) = (
+                Arc::clone(&lane.answer),
+                Arc::clone(&lane.open),
+                drain.clone(),
+            );
+            // It leaves this runtime's reactor for that of the lane.
+            let Ok(stream) = stream.into_std() else {
+                return;
+            };
+            lane.runtime.spawn(async move {
+                let _open = open;
+                if let Ok(stream) = TcpStream::from_std(stream) {
+                    connection(stream, answer, drain, slot).await;
+                }
+            });
         }
     };
     loop {

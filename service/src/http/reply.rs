@@ -1,5 +1,7 @@
 //! Answers that are not problems.
 
+use std::time::Duration;
+
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
@@ -7,7 +9,7 @@ use hyper::{Response, StatusCode};
 
 use super::conditional::etag;
 use super::{Reply, failure::Failure};
-use crate::items::{CatalogueError, Document, Source};
+use crate::items::{Document, Source};
 
 /// <https://www.rfc-editor.org/rfc/rfc9211>
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -44,34 +46,51 @@ pub(crate) fn set_cache_status(reply: &mut Reply, source: Source) -> Result<(), 
 pub(crate) fn set(reply: &mut Reply, name: HeaderName, text: &str) -> Result<(), Failure> {
     let value = HeaderValue::from_str(text).map_err(|error| {
         let error = serde_json::Error::io(std::io::Error::other(error));
-        Failure::Catalogue(CatalogueError::Json(error))
+        Failure::Catalogue(error.into())
     })?;
     reply.headers_mut().insert(name, value);
     Ok(())
 }
 
 fn cache_status(source: Source) -> String {
+    let hit = |left: Duration, detail| format!("api; hit; ttl={}{detail}", left.as_secs());
+    let and = |collapsed| if collapsed { "; collapsed" } else { "" };
     match source {
-        Source::Hit(left) => format!("api; hit; ttl={}", left.as_secs()),
-        Source::Miss { stored: true } => "api; fwd=miss; stored".to_owned(),
-        Source::Miss { stored: false } => "api; fwd=miss".to_owned(),
-        Source::Bypass => "api; fwd=bypass; detail=unavailable".to_owned(),
+        Source::Hit { left, near: false } => hit(left, ""),
+        Source::Hit { left, near: true } => hit(left, "; detail=near"),
+        Source::Miss { stored, collapsed } => {
+            let stored = if stored { "; stored" } else { "" };
+            format!("api; fwd=miss{stored}{}", and(collapsed))
+        }
+        Source::Bypass { collapsed } => {
+            format!("api; fwd=bypass{}; detail=unavailable", and(collapsed))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn the_cache_status_follows_rfc_9211() {
-        let text = |source| cache_status(source);
-        let hit = Source::Hit(Duration::from_millis(42_900));
-        assert_eq!(text(hit), "api; hit; ttl=42");
-        assert_eq!(text(Source::Miss { stored: true }), "api; fwd=miss; stored");
-        assert_eq!(text(Source::Miss { stored: false }), "api; fwd=miss");
-        assert_eq!(text(Source::Bypass), "api; fwd=bypass; detail=unavailable");
+        let left = Duration::from_millis(42_900);
+        let miss = |stored, collapsed| Source::Miss { stored, collapsed };
+        let bypass = |collapsed| Source::Bypass { collapsed };
+        let hit = |near| Source::Hit { left, near };
+        for (source, text) in [
+            (hit(false), "api; hit; ttl=42"),
+            (hit(true), "api; hit; ttl=42; detail=near"),
+            (miss(true, false), "api; fwd=miss; stored"),
+            (miss(true, true), "api; fwd=miss; stored; collapsed"),
+            (miss(false, false), "api; fwd=miss"),
+            (bypass(false), "api; fwd=bypass; detail=unavailable"),
+            (
+                bypass(true),
+                "api; fwd=bypass; collapsed; detail=unavailable",
+            ),
+        ] {
+            assert_eq!(cache_status(source), text);
+        }
     }
 }
