@@ -10,6 +10,7 @@
 mod caching;
 mod faults;
 mod harness;
+mod history;
 mod lifecycle;
 mod password;
 mod problems;

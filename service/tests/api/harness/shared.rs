@@ -6,7 +6,7 @@ use bb8_redis::redis;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
-use super::eventually;
+use super::{Proxy, eventually};
 
 /// A fresh database of the shared PostgreSQL, dropped with this value.
 pub(crate) struct Database {
@@ -89,6 +89,19 @@ impl RedisDatabase {
     }
 }
 
+impl RedisDatabase {
+    /// The server's port.
+    pub(crate) fn port(&self) -> u16 {
+        port(&self.url)
+    }
+
+    /// This database's URL by way of a proxy.
+    pub(crate) fn through(&self, proxy: &Proxy) -> String {
+        let direct = format!(":{}/", self.port());
+        self.url.replace(&direct, &format!(":{}/", proxy.port))
+    }
+}
+
 impl Drop for RedisDatabase {
     fn drop(&mut self) {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,4 +129,11 @@ fn with_path(url: &str, path: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let authority = rest.split('/').next().unwrap();
     format!("{scheme}://{authority}/{path}{query}")
+}
+
+/// The port in a URL that names one.
+fn port(url: &str) -> u16 {
+    let (_, authority) = url.split_once("://").unwrap();
+    let authority = authority.split('/').next().unwrap();
+    authority.rsplit(':').next().unwrap().parse().unwrap()
 }
