@@ -265,7 +265,7 @@ impl Catalogue {
             self.take_off(pilot, id, first);
         }
         let mut read = answer.await.map_err(|_| CatalogueError::LookUpPanicked)??;
-        read.source = read.source.waited_for(collapsed);
+        read.source = read.source.waited_for(redis, collapsed);
         Ok(read)
     }
 
@@ -376,15 +376,15 @@ impl Stores {
 }
 
 impl Source {
-    /// As it is for one who waited for another's look-up; what that found in Redis was not there when he asked.
-    const fn waited_for(self, collapsed: bool) -> Self {
-        match self {
-            Self::Hit { .. } => Self::Miss {
+    /// As it is for one who asked Redis and had to wait, maybe for another's look-up: what that found in Redis was not there for him.
+    const fn waited_for(self, redis: Redis, collapsed: bool) -> Self {
+        match (self, redis) {
+            (Self::Hit { .. }, Redis::Answers) => Self::Miss {
                 stored: true,
                 collapsed,
             },
-            Self::Miss { stored, .. } => Self::Miss { stored, collapsed },
-            Self::Bypass { .. } => Self::Bypass { collapsed },
+            (Self::Miss { stored, .. }, Redis::Answers) => Self::Miss { stored, collapsed },
+            (Self::Bypass { .. }, _) | (_, Redis::Away) => Self::Bypass { collapsed },
         }
     }
 }
@@ -424,10 +424,13 @@ mod tests {
             left: Duration::from_secs(1),
             near: false,
         };
-        let waited = Source::Miss {
+        let collapsed = true;
+        let miss = Source::Miss {
             stored: true,
-            collapsed: true,
+            collapsed,
         };
-        assert_eq!(hit.waited_for(true), waited);
+        assert_eq!(hit.waited_for(Redis::Answers, collapsed), miss);
+        let bypass = Source::Bypass { collapsed };
+        assert_eq!(hit.waited_for(Redis::Away, collapsed), bypass);
     }
 }

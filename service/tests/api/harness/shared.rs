@@ -1,6 +1,7 @@
 //! The PostgreSQL and the Redis that the whole run shares: a database of each for every test.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bb8_redis::redis;
 use tokio_postgres::{Client, NoTls};
@@ -95,6 +96,18 @@ impl RedisDatabase {
         port(&self.url)
     }
 
+    /// How long a key still lives.
+    pub(crate) async fn life(&self, key: &str) -> Duration {
+        let client = redis::Client::open(self.url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let left: i64 = redis::cmd("PTTL")
+            .arg(key)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        Duration::from_millis(left.try_into().expect("it lives, and not for ever"))
+    }
+
     /// This database's URL by way of a proxy.
     pub(crate) fn through(&self, proxy: &Proxy) -> String {
         let direct = format!(":{}/", self.port());
@@ -109,7 +122,7 @@ impl Drop for RedisDatabase {
     }
 }
 
-async fn connect(url: &str) -> Client {
+pub(super) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
