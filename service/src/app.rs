@@ -16,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{self, Command};
 use crate::config::{BaseConfig, Environment, Problem, ServeConfig};
+use crate::deadline::Deadlines;
 use crate::http::{self, Api, ApiError, Reply};
 use crate::items::{self, Cache, Catalogue, SharedFlights, StalePassword, Store};
 use crate::metrics::Metrics;
@@ -181,13 +182,20 @@ impl Shared<'_> {
         let runtime = thread_with_runtime(format!("worker-{number}"))?;
         // What is spawned from here on runs there.
         let _there = runtime.enter();
+        let deadlines = Deadlines::start();
         let store = Store::start(
             self.config.base.database.reveal(),
+            Arc::clone(&deadlines),
             &self.postgresql,
             self.metrics.pool_wait("postgresql"),
             self.stale_password.clone(),
         );
-        let cache = Cache::start(self.config.redis.reveal(), self.config.cache, &self.redis)?;
+        let cache = Cache::start(
+            self.config.redis.reveal(),
+            self.config.cache,
+            deadlines,
+            &self.redis,
+        )?;
         let catalogue = Arc::new(Catalogue::new(
             store,
             cache,

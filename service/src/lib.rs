@@ -13,6 +13,7 @@
 mod app;
 mod cli;
 mod config;
+mod deadline;
 mod http;
 mod items;
 mod link;

@@ -15,6 +15,7 @@ use super::near::{self, Near};
 use super::owed::Owed;
 use super::redis::{Manager, Session};
 use crate::config::Redis;
+use crate::deadline::Deadlines;
 use crate::link::{Limits, Link};
 use crate::logging::chain;
 use crate::presence::Presence;
@@ -56,6 +57,7 @@ const FORGOTTEN_TTL: Duration = Duration::from_secs(60);
 /// The entries of items, as one worker reaches them.
 pub(crate) struct Cache {
     link: Link<Session>,
+    deadlines: Arc<Deadlines>,
     ttl: Duration,
     near: Option<Arc<Near>>,
     owed: Arc<Owed>,
@@ -84,6 +86,7 @@ impl Cache {
     pub(crate) fn start(
         redis: &Redis,
         settings: Settings,
+        deadlines: Arc<Deadlines>,
         presence: &Arc<Presence>,
     ) -> Result<Self, RedisError> {
         let near = settings.near.then(|| Arc::new(Near::new()));
@@ -91,6 +94,7 @@ impl Cache {
         let manager = Manager::new(redis, Arc::clone(&owed), near.clone())?;
         Ok(Self {
             link: Link::start(manager, LIMITS, presence),
+            deadlines,
             ttl: settings.ttl,
             near,
             owed,
@@ -192,17 +196,18 @@ impl Cache {
     }
 
     async fn call(&self, deadline: Duration, command: &Cmd) -> Result<Value, CacheAway> {
-        let Some(mut session) = self.link.live() else {
-            return Err(CacheAway);
+        let mut session = self.link.live().ok_or(CacheAway)?;
+        let reply = session.connection.send_packed_command(command);
+        let failure = match self.deadlines.within(deadline, reply).await {
+            Ok(reply) => match reply.and_then(Value::extract_error) {
+                Ok(value) => return Ok(value),
+                Err(error) => chain(&error),
+            },
+            Err(late) => chain(&late),
         };
-        session.connection.set_response_timeout(deadline);
-        let reply = session.connection.send_packed_command(command).await;
-        let reply = reply.and_then(Value::extract_error);
-        reply.map_err(|error| {
-            tracing::debug!(error = chain(&error), "Redis did not answer");
-            self.link.suspect();
-            CacheAway
-        })
+        tracing::debug!(error = failure, "Redis did not answer");
+        self.link.suspect();
+        Err(CacheAway)
     }
 }
 

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bb8_postgres::PostgresConnectionManager;
 use prometheus::Histogram;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::model::{Draft, Item, ItemId, PriorVersion};
 use super::postgres::{FIND, Manager, Session, SessionManager, StalePassword};
 use crate::config::Database;
+use crate::deadline::{Deadlines, Late};
 use crate::link::{self, Link};
 use crate::pool::{self, CallError, Occupancy, Pool};
 use crate::presence::Presence;
@@ -38,7 +38,7 @@ const LINKS: usize = 2;
 /// Readers whose statements are under way at once.
 const READERS: usize = 64;
 /// For a reader's turn. Beyond it the database has more to do than it can, and an answer at once is worth more than a late one.
-const TURN: Duration = Duration::from_millis(8);
+const TURN: Duration = Duration::from_millis(5);
 /// For a row, from the moment of the turn. With the others this keeps a failed read below a second.
 const FIND_DEADLINE: Duration = Duration::from_millis(700);
 
@@ -51,6 +51,7 @@ pub(crate) struct Store {
     links: [Link<Session>; LINKS],
     next: AtomicUsize,
     turns: Semaphore,
+    deadlines: Arc<Deadlines>,
     pool: Pool<Manager>,
     wait_seconds: Histogram,
 }
@@ -95,6 +96,7 @@ impl Store {
     /// Starts connecting in the background. `stale` is told when PostgreSQL refuses the password.
     pub(crate) fn start(
         database: &Database,
+        deadlines: Arc<Deadlines>,
         presence: &Arc<Presence>,
         wait_seconds: Histogram,
         stale: StalePassword,
@@ -117,6 +119,7 @@ impl Store {
             links: std::array::from_fn(link),
             next: AtomicUsize::new(0),
             turns: Semaphore::new(READERS),
+            deadlines,
             pool: Pool::new(manager, POOL, presence, wait_seconds.clone()),
             wait_seconds,
         }
@@ -135,18 +138,17 @@ impl Store {
     pub(crate) async fn find(&self, id: ItemId) -> Result<Option<Item>, StoreError> {
         let (link, session) = self.reader().ok_or(StoreError::Away)?;
         let waiting = Instant::now();
-        let turn = match self.turns.try_acquire() {
-            Ok(turn) => turn,
-            Err(_) => timeout_at(waiting + TURN, self.turns.acquire())
-                .await
-                .ok()
-                .and_then(Result::ok)
-                .ok_or(StoreError::Overloaded)?,
-        };
+        let turn = self.deadlines.within(TURN, self.turns.acquire()).await;
+        let turn = turn
+            .ok()
+            .and_then(Result::ok)
+            .ok_or(StoreError::Overloaded)?;
         self.wait_seconds.observe(waiting.elapsed().as_secs_f64());
-        let found = timeout(FIND_DEADLINE, session.find(id.get()))
+        let found = self
+            .deadlines
+            .within(FIND_DEADLINE, session.find(id.get()))
             .await
-            .map_err(|_| CallError::NoReply(FIND_DEADLINE))
+            .map_err(|Late(deadline)| CallError::NoReply(deadline))
             .and_then(|found| found.map_err(CallError::Failed));
         drop(turn);
         if found.is_err() {
