@@ -19,12 +19,15 @@ use crate::http::{self, Api, ApiError, Reply};
 use crate::items::{Cache, Catalogue, StalePassword, Store};
 use crate::metrics::Metrics;
 use crate::migrate::{self, MigrateError};
-use crate::server::{self, Answer};
+use crate::server::{self, Answer, Slots};
 use crate::shutdown::{self, Drained};
 use crate::{logging, logging::chain};
 
 /// Wrong arguments or environment: EX_USAGE of sysexits(3).
 const USAGE: u8 = 64;
+
+/// Connections to the metrics' port; not those of the API, which scrapes must find room beside.
+const SCRAPES: usize = 64;
 
 /// Runs the command that `arguments` name and returns the process's exit code: 0 done, 1 failed, 64 wrong arguments or environment.
 ///
@@ -130,8 +133,10 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
         "listening"
     );
     let scraper = Scraper { metrics, catalogue };
-    tokio::spawn(server::serve(listener, Arc::new(api), drain.clone()));
-    tokio::spawn(server::serve(scrapes, Arc::new(scraper), drain));
+    let slots = Slots::new(server::raise_file_limit());
+    tokio::spawn(server::serve(listener, Arc::new(api), slots, drain.clone()));
+    let slots = Slots::new(SCRAPES);
+    tokio::spawn(server::serve(scrapes, Arc::new(scraper), slots, drain));
 
     let (reason, outcome) = tokio::select! {
         signal = stop.requested() => (signal, Ok(())),
