@@ -121,6 +121,7 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
         Arc::clone(&catalogue),
         Arc::clone(&metrics),
         &config.version,
+        config.access_log,
         drain.clone(),
     )?;
 

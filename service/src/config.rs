@@ -16,6 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::reader::Problem;
 use self::reader::{Reader, StoreVariables};
+use crate::http::AccessLog;
 use crate::secret::Secret;
 use crate::tls;
 
@@ -28,6 +29,7 @@ pub(crate) struct ServeConfig {
     pub(crate) address: SocketAddr,
     pub(crate) metrics_address: SocketAddr,
     pub(crate) redis: Secret<Redis>,
+    pub(crate) access_log: AccessLog,
     /// Fit for a `Server` header and a metric label.
     pub(crate) version: String,
     pub(crate) base: BaseConfig,
@@ -71,6 +73,7 @@ impl ServeConfig {
         });
         let port = reader.or("PORT", 80, port);
         let metrics_port = reader.or("METRICS_PORT", 9100, self::port);
+        let access_log = reader.or("ACCESS_LOG", AccessLog::ON, AccessLog::parse);
         let version = reader.or(
             "SERVICE_VERSION",
             env!("CARGO_PKG_VERSION").to_owned(),
@@ -90,6 +93,7 @@ impl ServeConfig {
                 address: SocketAddr::new(host?, port?),
                 metrics_address: SocketAddr::new(host?, metrics_port?),
                 redis: redis?,
+                access_log: access_log?,
                 version: version?,
                 base: base?,
             })
@@ -207,6 +211,7 @@ mod tests {
             ("HOST", "here"),
             ("SERVICE_VERSION", "1\r\n"),
             ("RUST_LOG", "a=b=c"),
+            ("ACCESS_LOG", "maybe"),
         ])
         .unwrap_err();
         let names: Vec<_> = problems
@@ -222,6 +227,7 @@ mod tests {
                 "HOST",
                 "PORT",
                 "METRICS_PORT",
+                "ACCESS_LOG",
                 "SERVICE_VERSION"
             ]
         );

@@ -2,10 +2,11 @@
 
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::conditional::etag;
+use super::text::Text;
 use super::{Reply, failure::Failure};
 use crate::items::{CatalogueError, Document, Source};
 
@@ -19,6 +20,15 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
     reply
 }
 
+/// An answer to OPTIONS.
+pub(crate) fn options(allow: &'static str) -> Reply {
+    let mut reply = empty(StatusCode::NO_CONTENT);
+    reply
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allow));
+    reply
+}
+
 /// An answer that is JSON already.
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
@@ -29,15 +39,26 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
 }
 
 /// An item with its entity tag.
-pub(crate) fn document(status: StatusCode, document: &Document) -> Result<Reply, Failure> {
+pub(crate) fn document(status: StatusCode, document: &Document) -> Reply {
     let mut reply = json(status, document.json.clone());
-    set(&mut reply, ETAG, &etag(document.version))?;
-    Ok(reply)
+    reply
+        .headers_mut()
+        .insert(ETAG, etag(document.version).header());
+    reply
+}
+
+/// An answer to a client that has this version already.
+pub(crate) fn not_modified(version: i64) -> Reply {
+    let mut reply = empty(StatusCode::NOT_MODIFIED);
+    reply.headers_mut().insert(ETAG, etag(version).header());
+    reply
 }
 
 /// Says what the cache did.
-pub(crate) fn set_cache_status(reply: &mut Reply, source: Source) -> Result<(), Failure> {
-    set(reply, CACHE_STATUS, &cache_status(source))
+pub(crate) fn set_cache_status(reply: &mut Reply, source: Source) {
+    reply
+        .headers_mut()
+        .insert(CACHE_STATUS, cache_status(source));
 }
 
 /// Sets a header to a text of our own making.
@@ -50,12 +71,14 @@ pub(crate) fn set(reply: &mut Reply, name: HeaderName, text: &str) -> Result<(),
     Ok(())
 }
 
-fn cache_status(source: Source) -> String {
+fn cache_status(source: Source) -> HeaderValue {
     match source {
-        Source::Hit(left) => format!("api; hit; ttl={}", left.as_secs()),
-        Source::Miss { stored: true } => "api; fwd=miss; stored".to_owned(),
-        Source::Miss { stored: false } => "api; fwd=miss".to_owned(),
-        Source::Bypass => "api; fwd=bypass; detail=unavailable".to_owned(),
+        Source::Hit(left) => {
+            Text::<40>::of(format_args!("api; hit; ttl={}", left.as_secs())).header()
+        }
+        Source::Miss { stored: true } => HeaderValue::from_static("api; fwd=miss; stored"),
+        Source::Miss { stored: false } => HeaderValue::from_static("api; fwd=miss"),
+        Source::Bypass => HeaderValue::from_static("api; fwd=bypass; detail=unavailable"),
     }
 }
 

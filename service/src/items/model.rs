@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// Characters in a name.
 pub(crate) const MAX_NAME: usize = 200;
@@ -12,22 +13,33 @@ pub(crate) const MAX_DESCRIPTION: usize = 10_000;
 pub(crate) const MAX_PRICE_CENTS: i64 = (1 << 53) - 1;
 
 /// An item as it is stored and shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Item {
+    #[schema(minimum = 1)]
     pub(crate) id: i64,
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) price_cents: i64,
+    #[schema(minimum = 1)]
     /// 1 at first, one more with every change; ids are never used again, so id and version name one content.
     pub(crate) version: i64,
     pub(crate) updated_at: jiff::Timestamp,
 }
 
 /// The part of an item that a client writes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Draft {
+    // Not blank, and without U+0000.
+    #[schema(
+        max_length = 200,
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
+        example = "Lamp"
+    )]
     pub(crate) name: String,
+    #[schema(required = false, max_length = 10000, pattern = r"^[^\x00]*$")]
     pub(crate) description: String,
+    #[schema(minimum = 0, maximum = 9007199254740991_i64, example = 1999)]
     pub(crate) price_cents: i64,
 }
 
@@ -93,7 +105,7 @@ pub(crate) enum PriorVersion {
 }
 
 /// One thing that is wrong with a draft.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Invalid {
     /// What is wrong, for the client's author.
     pub(crate) detail: String,

@@ -10,7 +10,9 @@
 mod caching;
 mod faults;
 mod harness;
+mod http1;
 mod lifecycle;
+mod openapi;
 mod password;
 mod problems;
 mod startup;

@@ -3,6 +3,7 @@
 mod authority;
 mod client;
 mod process;
+mod raw;
 mod servers;
 mod shared;
 
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 pub(crate) use authority::{Authority, Certificate, Validity};
 pub(crate) use client::{Answer, Connection, get, request, send};
 pub(crate) use process::{Api, Ended, Process, run_to_end};
+pub(crate) use raw::{Raw, RawAnswer};
 pub(crate) use servers::{PostgresServer, RedisServer, free_port};
 pub(crate) use shared::{Database, RedisDatabase};
 
