@@ -13,9 +13,11 @@ pub(crate) struct Case {
 pub(crate) enum After {
     Open,
     Closed,
+    /// Open, unless the body of a request that is answered without it has not arrived by then.
+    Either,
 }
 
-use After::{Closed, Open};
+use After::{Closed, Either, Open};
 
 const fn case(
     what: &'static str,
@@ -425,11 +427,11 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "a body with GET",
         concat!(
-            "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 37\r\n\r\n",
+            "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 35\r\n\r\n",
             smuggled!()
         ),
         &[200],
-        Open,
+        Either,
     ),
     case(
         "a body that holds a bare LF",
