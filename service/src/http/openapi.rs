@@ -14,6 +14,7 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ComponentsBuilder, Object, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::tag::Tag;
 use utoipa::openapi::{Content, KnownFormat, OpenApiBuilder, Ref, RefOr, Required, Schema, Server};
 
 use super::failure::Problem;
@@ -29,6 +30,9 @@ Errors are problem documents (RFC 9457). A request whose framing is broken is a 
 more than 100 fields a 431, both without a body, and the connection closes.
 
 With `Prefer: server-timing`, an answer says in `Server-Timing` what its time went to.";
+
+/// In the order of the page.
+const TAGS: [&str; 3] = ["items", "operation", "documentation"];
 
 /// The document as JSON.
 pub(crate) fn describe(version: &str) -> Result<Bytes, serde_json::Error> {
@@ -54,6 +58,7 @@ pub(crate) fn describe(version: &str) -> Result<Bytes, serde_json::Error> {
         .info(info)
         // Relative to where this document is found, so that it holds behind a path.
         .servers(Some([Server::new(".")]))
+        .tags(Some(TAGS.map(Tag::new)))
         .paths(paths)
         .components(Some(components().build()))
         .build();
@@ -247,9 +252,10 @@ fn meaning(operation: &Operation, status: u16) -> &'static str {
 }
 
 fn parameter(name: &str, place: ParameterIn, about: &str, schema: Object) -> Parameter {
-    let required = match place {
-        ParameterIn::Path => Required::True,
-        _ => Required::False,
+    let required = if place == ParameterIn::Path {
+        Required::True
+    } else {
+        Required::False
     };
     ParameterBuilder::new()
         .name(name)

@@ -180,16 +180,23 @@ fn description(members: &mut Map<String, Value>, invalid: &mut Vec<Invalid>) -> 
 fn price_cents(members: &mut Map<String, Value>, invalid: &mut Vec<Invalid>) -> Option<i64> {
     let wrong = match members.remove("price_cents") {
         None => "is missing".to_owned(),
-        Some(value) => match value
-            .as_i64()
-            .filter(|cents| (0..=MAX_PRICE_CENTS).contains(cents))
-        {
+        Some(value) => match whole(&value).filter(|cents| (0..=MAX_PRICE_CENTS).contains(cents)) {
             Some(cents) => return Some(cents),
             None => format!("must be a whole number from 0 to {MAX_PRICE_CENTS}"),
         },
     };
     invalid.push(Invalid::new("#/price_cents", wrong));
     None
+}
+
+/// A whole number, also where it is written with a fraction of zero: to JSON Schema `5.0` is an integer, and some clients write so.
+fn whole(value: &Value) -> Option<i64> {
+    let number = value.as_number()?;
+    number.as_i64().or_else(|| {
+        let number = number.as_f64()?;
+        // Written in digits the conversion is exact, and what is no `i64` does not parse.
+        (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok())?
+    })
 }
 
 fn text_problem(text: &str, most: usize) -> Option<String> {
@@ -260,6 +267,27 @@ mod tests {
         assert!(draft(MAX_NAME, MAX_PRICE_CENTS).is_ok());
         assert!(draft(MAX_NAME + 1, 0).is_err());
         assert!(draft(1, MAX_PRICE_CENTS + 1).is_err());
+    }
+
+    #[test]
+    fn a_price_is_whole_however_it_is_written() {
+        let price = |text: &str| {
+            let json = format!("{{\"name\":\"Lamp\",\"price_cents\":{text}}}");
+            parse_draft(json.as_bytes()).map(|draft| draft.price_cents)
+        };
+        for (text, cents) in [("5", 5), ("5.0", 5), ("1e2", 100), ("-0.0", 0)] {
+            assert_eq!(price(text), Ok(cents), "{text}");
+        }
+        for bad in [
+            "5.5",
+            "-1.0",
+            "1e300",
+            "9007199254740992.0",
+            "\"5\"",
+            "null",
+        ] {
+            assert!(price(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

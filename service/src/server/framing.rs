@@ -56,15 +56,10 @@ impl Framing {
         let mut heads = 0;
         let mut rest = bytes;
         while !rest.is_empty() {
-            if let At::Sized(left) | At::Chunk(left) = &mut self.at {
-                let here = usize::try_from(*left).map_or(rest.len(), |left| left.min(rest.len()));
-                *left -= here as u64;
+            if let At::Sized(left) | At::Chunk(left) = self.at {
+                let here = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
+                self.at = self.at.without(here as u64);
                 rest = rest.split_at(here).1;
-                self.at = match self.at {
-                    At::Sized(0) => At::Start,
-                    At::Chunk(0) => At::ChunkEnd,
-                    at => at,
-                };
                 continue;
             }
             let broken = Broken {
@@ -97,11 +92,7 @@ impl Framing {
 
     /// Whether a head has begun and not ended.
     pub(crate) fn is_in_head(&self) -> bool {
-        match self.at {
-            At::Start => !self.line.is_empty(),
-            At::Fields(_) => true,
-            _ => false,
-        }
+        matches!(self.at, At::Fields(_)) || (self.at == At::Start && !self.line.is_empty())
     }
 }
 
@@ -126,6 +117,19 @@ impl At {
             Self::Trailers if line.is_empty() => Some(Self::Start),
             // These two are never read by lines.
             Self::Trailers | Self::Sized(_) | Self::Chunk(_) => Some(self),
+        }
+    }
+
+    /// With so many bytes of a body less to come.
+    fn without(self, bytes: u64) -> Self {
+        match self {
+            Self::Sized(left) if left > bytes => Self::Sized(left - bytes),
+            Self::Chunk(left) if left > bytes => Self::Chunk(left - bytes),
+            Self::Sized(_) => Self::Start,
+            Self::Chunk(_) => Self::ChunkEnd,
+            Self::Start | Self::Fields(_) | Self::ChunkSize | Self::ChunkEnd | Self::Trailers => {
+                self
+            }
         }
     }
 

@@ -17,3 +17,4 @@ mod password;
 mod problems;
 mod startup;
 mod tls;
+mod traces;

@@ -40,7 +40,7 @@ fn assert_references(document: &Value, value: &Value) {
                 .iter()
                 .for_each(|element| assert_references(document, element));
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
