@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -16,11 +17,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::{self, Command};
 use crate::config::{BaseConfig, Environment, Problem, ServeConfig};
 use crate::http::{self, Api, ApiError, Reply};
-use crate::items::{Cache, Catalogue, StalePassword, Store};
+use crate::items::{self, Cache, Catalogue, SharedFlights, StalePassword, Store};
 use crate::metrics::Metrics;
 use crate::migrate::{self, MigrateError};
-use crate::server::{self, Answer, Slots};
-use crate::shutdown::{self, Drained};
+use crate::presence::Presence;
+use crate::server::{self, Answer, Lane, Slots};
+use crate::shutdown::{self, Drain, Drained};
 use crate::{logging, logging::chain};
 
 /// Wrong arguments or environment: EX_USAGE of sysexits(3).
@@ -105,25 +107,21 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
     let metrics = Arc::new(Metrics::new(&config.version, http::documented_answers())?);
     let (shutdown, drain) = shutdown::channel();
     let stale_password = StalePassword::default();
-    let store = Store::start(
-        config.base.database.reveal(),
-        metrics.pool_wait("postgresql"),
-        stale_password.clone(),
-    );
-    let cache = Cache::start(config.redis.reveal(), metrics.pool_wait("redis"))?;
-    let catalogue = Arc::new(Catalogue::new(
-        store,
-        cache,
-        metrics.cache.clone(),
-        drain.clone(),
-    ));
-    let api = Api::new(
-        Arc::clone(&catalogue),
-        Arc::clone(&metrics),
-        &config.version,
-        config.access_log,
-        drain.clone(),
-    )?;
+    let shared = Shared {
+        config: &config,
+        metrics: Arc::clone(&metrics),
+        flights: items::flights(),
+        postgresql: Presence::of("PostgreSQL"),
+        redis: Presence::of("Redis"),
+        stale_password: stale_password.clone(),
+        drain: drain.clone(),
+    };
+    let workers = (1..=config.workers.get())
+        .map(|number| shared.worker(number))
+        .collect::<Result<Vec<_>, RunError>>()?;
+    for worker in &workers {
+        worker.catalogue.tried().await;
+    }
 
     let listener = listen(config.address, "PORT").await?;
     let scrapes = listen(config.metrics_address, "METRICS_PORT").await?;
@@ -133,11 +131,22 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
         version = config.version,
         "listening"
     );
-    let scraper = Scraper { metrics, catalogue };
-    let slots = Slots::new(server::raise_file_limit());
-    tokio::spawn(server::serve(listener, Arc::new(api), slots, drain.clone()));
+    let scraper = Scraper {
+        metrics,
+        catalogues: workers
+            .iter()
+            .map(|worker| Arc::clone(&worker.catalogue))
+            .collect(),
+        postgresql: shared.postgresql,
+        redis: shared.redis,
+    };
+    let lanes = workers.into_iter().map(|worker| worker.lane).collect();
+    drop(shared.drain);
+    let here = Lane::new(runtime::Handle::current(), Arc::new(scraper));
+    let slots = Slots::new(server::raise_file_limit(config.workers));
+    tokio::spawn(server::serve(listener, lanes, slots, drain.clone()));
     let slots = Slots::new(SCRAPES);
-    tokio::spawn(server::serve(scrapes, Arc::new(scraper), slots, drain));
+    tokio::spawn(server::serve(scrapes, vec![here], slots, drain));
 
     let (reason, outcome) = tokio::select! {
         signal = stop.requested() => (signal, Ok(())),
@@ -153,6 +162,66 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
         }
     }
     outcome
+}
+
+/// What the workers have in common.
+struct Shared<'a> {
+    config: &'a ServeConfig,
+    metrics: Arc<Metrics>,
+    flights: SharedFlights,
+    postgresql: Arc<Presence>,
+    redis: Arc<Presence>,
+    stale_password: StalePassword,
+    drain: Drain,
+}
+
+/// A thread that serves, with connections of its own to the stores.
+struct Worker {
+    lane: Lane<Api>,
+    catalogue: Arc<Catalogue>,
+}
+
+impl Shared<'_> {
+    fn worker(&self, number: usize) -> Result<Worker, RunError> {
+        let runtime = thread_with_runtime(format!("worker-{number}"))?;
+        // What is spawned from here on runs there.
+        let _there = runtime.enter();
+        let store = Store::start(
+            self.config.base.database.reveal(),
+            &self.postgresql,
+            self.metrics.pool_wait("postgresql"),
+            self.stale_password.clone(),
+        );
+        let cache = Cache::start(self.config.redis.reveal(), self.config.cache, &self.redis)?;
+        let catalogue = Arc::new(Catalogue::new(
+            store,
+            cache,
+            Arc::clone(&self.flights),
+            self.metrics.cache.clone(),
+            self.drain.clone(),
+        ));
+        let api = Api::new(
+            Arc::clone(&catalogue),
+            Arc::clone(&self.metrics),
+            &self.config.version,
+            self.config.access_log,
+            self.drain.clone(),
+        )?;
+        let lane = Lane::new(runtime.clone(), Arc::new(api));
+        Ok(Worker { lane, catalogue })
+    }
+}
+
+/// A thread that runs what is spawned on its runtime, until the process ends.
+fn thread_with_runtime(name: String) -> io::Result<runtime::Handle> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let handle = runtime.handle().clone();
+    thread::Builder::new()
+        .name(name)
+        .spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+    Ok(handle)
 }
 
 async fn listen(
@@ -177,13 +246,20 @@ impl Answer for Api {
 /// What the metrics port serves.
 struct Scraper {
     metrics: Arc<Metrics>,
-    catalogue: Arc<Catalogue>,
+    catalogues: Vec<Arc<Catalogue>>,
+    postgresql: Arc<Presence>,
+    redis: Arc<Presence>,
 }
 
 impl Answer for Scraper {
     async fn answer(&self, request: Request<Incoming>) -> Reply {
         let (method, path) = (request.method(), request.uri().path());
-        http::scrape(&self.metrics, &self.catalogue, method, path)
+        let record = |metrics: &Metrics| {
+            let pools: Vec<_> = self.catalogues.iter().map(|c| c.pool()).collect();
+            metrics.set_connections("postgresql", self.postgresql.links(), &pools);
+            metrics.set_connections("redis", self.redis.links(), &[]);
+        };
+        http::scrape(&self.metrics, record, method, path)
     }
 }
 
@@ -227,7 +303,7 @@ fn with<C>(parsed: Result<C, Vec<Problem>>, command: impl FnOnce(C) -> ExitCode)
 }
 
 fn execute(command: impl Future<Output = Result<(), RunError>>) -> ExitCode {
-    let result = runtime::Builder::new_multi_thread()
+    let result = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(RunError::from)

@@ -24,6 +24,9 @@ Environment:
   REDIS_URL        Redis, redis://:password@host:port/db (required to serve)
                    TLS with rediss://
   REDIS_CA_FILE    CA certificates (PEM) for Redis, default the system's
+  CACHE_TTL        seconds that an entry lives, default 60
+  NEAR_CACHE       `on` keeps entries in this process too, default off
+  WORKERS          threads that serve, default one per core
   HOST             address to listen on, default 0.0.0.0
   PORT             port of the API, default 80; 0 takes a free one
   METRICS_PORT     port of /metrics, default 9100; 0 takes a free one

@@ -8,6 +8,8 @@ mod url;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use bb8_redis::redis::ConnectionInfo;
 use rustls::ClientConfig;
@@ -17,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 pub(crate) use self::reader::Problem;
 use self::reader::{Reader, StoreVariables};
 use crate::http::AccessLog;
+use crate::items::Settings;
 use crate::secret::Secret;
 use crate::tls;
 
@@ -29,6 +32,9 @@ pub(crate) struct ServeConfig {
     pub(crate) address: SocketAddr,
     pub(crate) metrics_address: SocketAddr,
     pub(crate) redis: Secret<Redis>,
+    pub(crate) cache: Settings,
+    /// Threads that serve.
+    pub(crate) workers: NonZeroUsize,
     pub(crate) access_log: AccessLog,
     /// Fit for a `Server` header and a metric label.
     pub(crate) version: String,
@@ -73,6 +79,9 @@ impl ServeConfig {
         });
         let port = reader.or("PORT", 80, port);
         let metrics_port = reader.or("METRICS_PORT", 9100, self::port);
+        let ttl = reader.or("CACHE_TTL", Duration::from_secs(60), ttl);
+        let near = reader.or("NEAR_CACHE", false, switch);
+        let workers = reader.or("WORKERS", default_workers(), workers);
         let access_log = reader.or("ACCESS_LOG", AccessLog::ON, AccessLog::parse);
         let version = reader.or(
             "SERVICE_VERSION",
@@ -93,6 +102,11 @@ impl ServeConfig {
                 address: SocketAddr::new(host?, port?),
                 metrics_address: SocketAddr::new(host?, metrics_port?),
                 redis: redis?,
+                cache: Settings {
+                    ttl: ttl?,
+                    near: near?,
+                },
+                workers: workers?,
                 access_log: access_log?,
                 version: version?,
                 base: base?,
@@ -149,6 +163,9 @@ const DATABASE: StoreVariables = StoreVariables {
     ask: "sslmode=verify-full",
 };
 
+/// Each has connections of its own to both stores.
+const MAX_WORKERS: usize = 64;
+
 const DATABASE_PASSWORD: &str = "DATABASE_PASSWORD";
 
 const REDIS: StoreVariables = StoreVariables {
@@ -161,6 +178,38 @@ const REDIS: StoreVariables = StoreVariables {
 fn port(text: &str) -> Result<u16, String> {
     text.parse()
         .map_err(|_| format!("is `{text}`, which is not a port between 0 and 65535"))
+}
+
+/// At least a second, which a read may take: an entry must outlive the readers that it overtakes.
+fn ttl(text: &str) -> Result<Duration, String> {
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=86_400).contains(seconds));
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("is `{text}`, which is not a number of seconds from 1 to 86400"))
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("is `{text}`, which is neither `on` nor `off`")),
+    }
+}
+
+fn workers(text: &str) -> Result<NonZeroUsize, String> {
+    let workers = text.parse::<NonZeroUsize>().ok();
+    workers
+        .filter(|workers| workers.get() <= MAX_WORKERS)
+        .ok_or_else(|| format!("is `{text}`, which is not a number from 1 to {MAX_WORKERS}"))
+}
+
+/// As many as there are cores that this process may use.
+fn default_workers() -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    cores.min(NonZeroUsize::MIN.saturating_add(MAX_WORKERS - 1))
 }
 
 fn version(text: &str) -> Result<String, String> {
@@ -201,6 +250,12 @@ mod tests {
         assert_eq!(config.metrics_address.to_string(), "0.0.0.0:9100");
         assert_eq!(config.version, env!("CARGO_PKG_VERSION"));
         assert_eq!(config.base.log_filter, "info");
+        assert_eq!(config.cache.ttl.as_secs(), 60);
+        assert!(!config.cache.near);
+        assert_eq!(
+            config.workers,
+            std::thread::available_parallelism().unwrap()
+        );
     }
 
     #[test]
@@ -211,6 +266,9 @@ mod tests {
             ("HOST", "here"),
             ("SERVICE_VERSION", "1\r\n"),
             ("RUST_LOG", "a=b=c"),
+            ("CACHE_TTL", "0"),
+            ("NEAR_CACHE", "maybe"),
+            ("WORKERS", "0"),
             ("ACCESS_LOG", "maybe"),
         ])
         .unwrap_err();
@@ -227,6 +285,9 @@ mod tests {
                 "HOST",
                 "PORT",
                 "METRICS_PORT",
+                "CACHE_TTL",
+                "NEAR_CACHE",
+                "WORKERS",
                 "ACCESS_LOG",
                 "SERVICE_VERSION"
             ]

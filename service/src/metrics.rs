@@ -25,9 +25,12 @@ pub(crate) struct Metrics {
 /// How reads of one item were answered.
 #[derive(Clone)]
 pub(crate) struct CacheMetrics {
+    pub(crate) near: IntCounter,
     pub(crate) hit: IntCounter,
     pub(crate) miss: IntCounter,
     pub(crate) bypass: IntCounter,
+    /// Those of the last two that waited for another's look-up.
+    pub(crate) coalesced: IntCounter,
 }
 
 impl Metrics {
@@ -78,6 +81,11 @@ impl Metrics {
             &["result"],
         )?;
         registry.register(Box::new(results.clone()))?;
+        let coalesced = IntCounter::new(
+            "cache_coalesced_total",
+            "Reads of one item that shared another's look-up.",
+        )?;
+        registry.register(Box::new(coalesced.clone()))?;
         let pool_wait = HistogramVec::new(
             HistogramOpts::new(
                 "db_pool_wait_seconds",
@@ -101,9 +109,11 @@ impl Metrics {
             requests,
             durations,
             cache: CacheMetrics {
+                near: results.with_label_values(&["near"]),
                 hit: results.with_label_values(&["hit"]),
                 miss: results.with_label_values(&["miss"]),
                 bypass: results.with_label_values(&["bypass"]),
+                coalesced,
             },
             pool_wait,
             pool_connections,
@@ -125,14 +135,16 @@ impl Metrics {
         self.pool_wait.with_label_values(&[pool])
     }
 
-    pub(crate) fn set_pool(&self, pool: &str, occupancy: &Occupancy) {
-        let gauge = |state: &str, value: u32| {
+    /// Sets how many connections to a store there are: shared ones, and those of pools.
+    pub(crate) fn set_connections(&self, store: &str, shared: usize, pools: &[Occupancy]) {
+        let gauge = |state: &str, value: usize| {
             self.pool_connections
-                .with_label_values(&[pool, state])
-                .set(i64::from(value));
+                .with_label_values(&[store, state])
+                .set(i64::try_from(value).unwrap_or(i64::MAX));
         };
-        gauge("idle", occupancy.idle);
-        gauge("in_use", occupancy.in_use);
+        gauge("shared", shared);
+        gauge("idle", pools.iter().map(|pool| pool.idle).sum());
+        gauge("in_use", pools.iter().map(|pool| pool.in_use).sum());
     }
 
     /// Everything in Prometheus's text format.
@@ -157,9 +169,11 @@ mod tests {
         let text = String::from_utf8(metrics.text().unwrap()).unwrap();
         for line in [
             "api_build_info{version=\"1.2.3\"} 1",
+            "cache_coalesced_total 0",
             "cache_requests_total{result=\"bypass\"} 0",
             "cache_requests_total{result=\"hit\"} 0",
             "cache_requests_total{result=\"miss\"} 0",
+            "cache_requests_total{result=\"near\"} 0",
             "http_requests_total{method=\"GET\",route=\"/items/{id}\",status=\"500\"} 0",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

@@ -1,18 +1,19 @@
-//! bb8 pools whose every wait has a deadline, for PostgreSQL and Redis alike.
+//! A bb8 pool whose every wait has a deadline, for calls that need a connection to themselves.
 //!
-//! Two things are added to the stock managers. Connecting has a deadline that covers the handshake too. And a connection knows when
-//! it broke: bb8-redis's manager never reports one (its `has_broken` is always false), and a connection whose call ran into its
-//! deadline still owes a reply that the next user would wait for. So nothing needs a ping on checkout.
+//! Three things are added to bb8. Connecting has a deadline that covers the handshake too. A connection knows when it broke, also when
+//! its call ran into its deadline and still owes a reply that the next user would wait for, so nothing needs a ping on checkout. And
+//! callers are served in order: bb8 itself lets newcomers overtake those who wait.
 
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bb8_redis::bb8::{self, ErrorSink, ManageConnection};
 use prometheus::Histogram;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use crate::logging::chain;
+use crate::presence::Presence;
 
 /// The limits of one pool.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,7 @@ where
 {
     inner: bb8::Pool<Deadlined<M>>,
     manager: Arc<M>,
+    turns: Semaphore,
     limits: Limits,
     wait_seconds: Histogram,
 }
@@ -52,8 +54,8 @@ pub(crate) enum CallError<E: Error + 'static> {
 
 /// How many connections there are.
 pub(crate) struct Occupancy {
-    pub(crate) idle: u32,
-    pub(crate) in_use: u32,
+    pub(crate) idle: usize,
+    pub(crate) in_use: usize,
 }
 
 impl<M> Pool<M>
@@ -61,20 +63,19 @@ where
     M: ManageConnection,
     M::Error: Error + 'static,
 {
-    /// Starts connecting in the background; a store that is away is found out by the calls. `store` names it in the log.
-    pub(crate) fn start(
-        store: &'static str,
+    /// Connects when it is called for; a store that is away is found out by the calls.
+    pub(crate) fn new(
         manager: M,
         limits: Limits,
+        presence: &Arc<Presence>,
         wait_seconds: Histogram,
     ) -> Self {
         let manager = Arc::new(manager);
         let inner = bb8::Pool::builder()
             .max_size(limits.size)
-            .min_idle(1)
             .connection_timeout(limits.acquire)
             .test_on_check_out(false)
-            .error_sink(Box::new(Complaints::new(store)))
+            .error_sink(Box::new(Complaints(Arc::clone(presence))))
             .build_unchecked(Deadlined {
                 inner: Arc::clone(&manager),
                 connect: limits.connect,
@@ -82,6 +83,7 @@ where
         Self {
             inner,
             manager,
+            turns: Semaphore::new(limits.size as usize),
             limits,
             wait_seconds,
         }
@@ -92,7 +94,7 @@ where
         &self,
         call: impl AsyncFnOnce(&mut M::Connection) -> Result<T, M::Error>,
     ) -> Result<T, CallError<M::Error>> {
-        let mut connection = self.acquire().await?;
+        let (_turn, mut connection) = self.acquire().await?;
         // Broken until the reply is there: a connection that still owes one would make its next user wait for it.
         connection.broken = true;
         let reply = timeout(self.limits.call, call(&mut connection.inner))
@@ -105,20 +107,26 @@ where
 
     pub(crate) fn occupancy(&self) -> Occupancy {
         let state = self.inner.state();
+        let busy = state.connections.saturating_sub(state.idle_connections);
         Occupancy {
-            idle: state.idle_connections,
-            in_use: state.connections.saturating_sub(state.idle_connections),
+            idle: state.idle_connections as usize,
+            in_use: busy as usize,
         }
     }
 
     async fn acquire(
         &self,
-    ) -> Result<bb8::PooledConnection<'_, Deadlined<M>>, CallError<M::Error>> {
+    ) -> Result<(SemaphorePermit<'_>, bb8::PooledConnection<'_, Deadlined<M>>), CallError<M::Error>>
+    {
         let started = Instant::now();
-        let found = timeout(self.limits.acquire, self.live()).await;
+        let found = timeout(self.limits.acquire, async {
+            let turn = self.turns.acquire().await.ok()?;
+            Some((turn, self.live().await?))
+        })
+        .await;
         self.wait_seconds.observe(started.elapsed().as_secs_f64());
         match found {
-            Ok(Some(connection)) => Ok(connection),
+            Ok(Some(found)) => Ok(found),
             Ok(None) | Err(_) => Err(CallError::NoConnection(self.limits.acquire)),
         }
     }
@@ -186,37 +194,13 @@ where
     }
 }
 
-/// At most one line per pool in this time: an outage makes several attempts a second.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Logs why connecting fails; bb8 itself tells nobody.
+/// bb8 itself tells nobody why connecting fails.
 #[derive(Clone, Debug)]
-struct Complaints {
-    store: &'static str,
-    last: Arc<Mutex<Option<Instant>>>,
-}
-
-impl Complaints {
-    fn new(store: &'static str) -> Self {
-        Self {
-            store,
-            last: Arc::default(),
-        }
-    }
-}
+struct Complaints(Arc<Presence>);
 
 impl<E: Error + 'static> ErrorSink<E> for Complaints {
     fn sink(&self, error: E) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|at| at.elapsed() < COMPLAINT_INTERVAL) {
-            return;
-        }
-        *last = Some(Instant::now());
-        tracing::warn!(
-            store = self.store,
-            error = chain(&error),
-            "cannot connect; will try again"
-        );
+        self.0.complain(&error);
     }
 
     fn boxed_clone(&self) -> Box<dyn ErrorSink<E>> {

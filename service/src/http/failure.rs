@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::Reply;
 use super::request_id::RequestId;
-use crate::items::{CatalogueError, Invalid, StoreError};
+use crate::items::{CatalogueError, Invalid};
 use crate::logging::chain;
 
 /// Why a request is not answered with what it asks for.
@@ -119,9 +119,7 @@ impl Failure {
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::VersionMismatch => StatusCode::PRECONDITION_FAILED,
-            Self::Catalogue(CatalogueError::Store(StoreError::Unavailable(_))) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Catalogue(error) if error.is_temporary() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Catalogue(_) | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

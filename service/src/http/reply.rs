@@ -8,7 +8,7 @@ use hyper::{Response, StatusCode};
 use super::conditional::etag;
 use super::text::Text;
 use super::{Reply, failure::Failure};
-use crate::items::{CatalogueError, Document, Source};
+use crate::items::{Document, Source};
 
 /// <https://www.rfc-editor.org/rfc/rfc9211>
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -58,27 +58,35 @@ pub(crate) fn not_modified(version: i64) -> Reply {
 pub(crate) fn set_cache_status(reply: &mut Reply, source: Source) {
     reply
         .headers_mut()
-        .insert(CACHE_STATUS, cache_status(source));
+        .insert(CACHE_STATUS, cache_status(source).header());
 }
 
 /// Sets a header to a text of our own making.
 pub(crate) fn set(reply: &mut Reply, name: HeaderName, text: &str) -> Result<(), Failure> {
     let value = HeaderValue::from_str(text).map_err(|error| {
         let error = serde_json::Error::io(std::io::Error::other(error));
-        Failure::Catalogue(CatalogueError::Json(error))
+        Failure::Catalogue(error.into())
     })?;
     reply.headers_mut().insert(name, value);
     Ok(())
 }
 
-fn cache_status(source: Source) -> HeaderValue {
+/// The longest is a bypass that was collapsed.
+fn cache_status(source: Source) -> Text<48> {
+    let and = |collapsed| if collapsed { "; collapsed" } else { "" };
     match source {
-        Source::Hit(left) => {
-            Text::<40>::of(format_args!("api; hit; ttl={}", left.as_secs())).header()
+        Source::Hit { left, near } => {
+            let detail = if near { "; detail=near" } else { "" };
+            Text::of(format_args!("api; hit; ttl={}{detail}", left.as_secs()))
         }
-        Source::Miss { stored: true } => HeaderValue::from_static("api; fwd=miss; stored"),
-        Source::Miss { stored: false } => HeaderValue::from_static("api; fwd=miss"),
-        Source::Bypass => HeaderValue::from_static("api; fwd=bypass; detail=unavailable"),
+        Source::Miss { stored, collapsed } => {
+            let stored = if stored { "; stored" } else { "" };
+            Text::of(format_args!("api; fwd=miss{stored}{}", and(collapsed)))
+        }
+        Source::Bypass { collapsed } => Text::of(format_args!(
+            "api; fwd=bypass{}; detail=unavailable",
+            and(collapsed)
+        )),
     }
 }
 
@@ -90,11 +98,23 @@ mod tests {
 
     #[test]
     fn the_cache_status_follows_rfc_9211() {
-        let text = |source| cache_status(source);
-        let hit = Source::Hit(Duration::from_millis(42_900));
-        assert_eq!(text(hit), "api; hit; ttl=42");
-        assert_eq!(text(Source::Miss { stored: true }), "api; fwd=miss; stored");
-        assert_eq!(text(Source::Miss { stored: false }), "api; fwd=miss");
-        assert_eq!(text(Source::Bypass), "api; fwd=bypass; detail=unavailable");
+        let left = Duration::from_millis(42_900);
+        let miss = |stored, collapsed| Source::Miss { stored, collapsed };
+        let bypass = |collapsed| Source::Bypass { collapsed };
+        let hit = |near| Source::Hit { left, near };
+        for (source, text) in [
+            (hit(false), "api; hit; ttl=42"),
+            (hit(true), "api; hit; ttl=42; detail=near"),
+            (miss(true, false), "api; fwd=miss; stored"),
+            (miss(true, true), "api; fwd=miss; stored; collapsed"),
+            (miss(false, false), "api; fwd=miss"),
+            (bypass(false), "api; fwd=bypass; detail=unavailable"),
+            (
+                bypass(true),
+                "api; fwd=bypass; collapsed; detail=unavailable",
+            ),
+        ] {
+            assert_eq!(cache_status(source).as_str(), text);
+        }
     }
 }

@@ -6,14 +6,13 @@ use hyper::{Method, Response, StatusCode};
 
 use super::Reply;
 use super::reply::empty;
-use crate::items::Catalogue;
 use crate::logging::chain;
 use crate::metrics::Metrics;
 
-/// Answers a scrape.
+/// Answers a scrape; `record` sets what is measured only when it is asked for.
 pub(crate) fn scrape(
     metrics: &Metrics,
-    catalogue: &Catalogue,
+    record: impl FnOnce(&Metrics),
     method: &Method,
     path: &str,
 ) -> Reply {
@@ -23,7 +22,7 @@ pub(crate) fn scrape(
     if !matches!(*method, Method::GET | Method::HEAD) {
         return empty(StatusCode::METHOD_NOT_ALLOWED);
     }
-    catalogue.record_pools(metrics);
+    record(metrics);
     match metrics.text() {
         Ok(text) => {
             let mut reply = Response::new(Full::from(text));

@@ -1,46 +1,73 @@
-//! Items in Redis: JSON with a time to live. Every call is short, and a failure here is never the client's.
+//! Items in Redis, with a time to live. Every call is short, and a failure here is never the client's.
+//!
+//! Guarantee: an entry never gives way to one of a lower rank, so a reader that was overtaken by a write cannot put the old row back.
+//! Redis itself decides that, in the scripts. Caveat: it can decide only by what it has; an entry that it lost (evicted, or with a
+//! failover) holds nothing back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-use bb8_redis::redis::{self, RedisError, cmd, pipe};
-use prometheus::Histogram;
+use bb8_redis::redis::{Cmd, RedisError, Value, cmd};
 
-use super::connect::RedisManager;
-use super::model::{Document, ItemId};
+use super::entry::{self, Entry, Known};
+use super::model::ItemId;
+use super::near::{self, Near};
+use super::owed::Owed;
+use super::redis::{Manager, Session};
 use crate::config::Redis;
+use crate::link::{Limits, Link};
 use crate::logging::chain;
-use crate::pool::{CallError, Limits, Occupancy, Pool};
+use crate::presence::Presence;
 
-/// How long an entry lives, and so the longest that a stale one can.
-pub(crate) const TTL: Duration = Duration::from_secs(60);
+/// How long an unknown id is known to be unknown: this bounds what a flood of them leaves behind.
+const UNKNOWN_TTL: Duration = Duration::from_secs(5);
 
 const LIMITS: Limits = Limits {
-    size: 16,
     connect: Duration::from_millis(500),
-    acquire: Duration::from_millis(100),
-    call: Duration::from_millis(100),
+    pause: Duration::from_millis(50),
+    probe: Duration::from_millis(100),
+    calm: Duration::from_secs(1),
 };
 
-/// The entries of items.
+/// Stores an entry unless one of a higher rank is there. Returns 0 for that, 2 if one of a lower rank was there, 1 otherwise.
+/// What is no entry counts as none.
+const PUT: &str = "\
+local held = string.match(redis.call('GETRANGE', KEYS[1], 0, 18), '^' .. string.rep('%d', 19)) or ''
+local ours = string.sub(ARGV[1], 1, 19)
+if held > ours then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if held ~= '' and held < ours then return 2 end
+return 1";
+
+/// Leaves of an entry nothing but its rank, which goes on to keep lower ones out.
+const FORGET: &str = "\
+local head = redis.call('GETRANGE', KEYS[1], 0, 31)
+if head ~= '' then redis.call('SET', KEYS[1], head .. '?', 'PX', ARGV[1]) end";
+
+/// What is forgotten must keep late readers out for longer than a read may take.
+const FORGOTTEN_TTL: Duration = Duration::from_secs(60);
+
+/// The entries of items, as one worker reaches them.
 pub(crate) struct Cache {
-    pool: Pool<RedisManager>,
-    /// Whether the last call failed, so that an outage is two log lines and not one per request.
-    away: AtomicBool,
+    link: Link<Session>,
+    ttl: Duration,
+    near: Option<Arc<Near>>,
+    owed: Arc<Owed>,
 }
 
-/// Redis did not answer; the reason has been logged.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+/// What serving needs to know of the cache.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// How long an entry lives, and so the longest that a stale one can.
+    pub(crate) ttl: Duration,
+    /// Whether entries are kept in this process too.
+    pub(crate) near: bool,
+}
+
+/// Redis did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Redis is unavailable")]
 pub(crate) struct CacheAway;
-
-/// A live entry.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) document: Document,
-    /// What is left of its life.
-    pub(crate) ttl: Duration,
-}
 
 impl Cache {
     /// Starts connecting in the background.
@@ -48,81 +75,115 @@ impl Cache {
     /// # Errors
     ///
     /// When the client library refuses the address, which the configuration has checked.
-    pub(crate) fn start(redis: &Redis, wait_seconds: Histogram) -> Result<Self, RedisError> {
-        let manager = RedisManager::new(redis)?;
+    pub(crate) fn start(
+        redis: &Redis,
+        settings: Settings,
+        presence: &Arc<Presence>,
+    ) -> Result<Self, RedisError> {
+        let near = settings.near.then(|| Arc::new(Near::new()));
+        let owed = Arc::new(Owed::default());
+        let manager = Manager::new(redis, Arc::clone(&owed), near.clone())?;
         Ok(Self {
-            pool: Pool::start("Redis", manager, LIMITS, wait_seconds),
-            away: AtomicBool::new(false),
+            link: Link::start(manager, LIMITS, presence),
+            ttl: settings.ttl,
+            near,
+            owed,
         })
     }
 
-    /// The live entry of an item. One that cannot be read counts as none and is overwritten by the fill that follows.
+    /// The live entry of an item, if this process has it and may tell it.
+    pub(crate) fn near(&self, id: ItemId, now: Instant) -> Option<Entry> {
+        self.near.as_ref()?.get(id, now)
+    }
+
+    /// The live entry of an item in Redis. One that cannot be read counts as none and is overwritten by the fill that follows.
     pub(crate) async fn get(&self, id: ItemId) -> Result<Option<Entry>, CacheAway> {
-        let key = key(id);
-        let (json, left): (Option<Vec<u8>>, i64) = self
-            .call(async |connection| pipe().get(&key).pttl(&key).query_async(connection).await)
-            .await?;
-        // The entry may end between the two commands; PTTL is then negative.
-        let ttl = Duration::from_millis(left.try_into().unwrap_or(0));
-        Ok(json
-            .and_then(Document::from_json)
-            .map(|document| Entry { document, ttl }))
+        let ticket = self.near.as_ref().map(|near| near.ticket(id));
+        let reply = self.call(cmd("GET").arg(entry::key(id.get()))).await?;
+        let entry = if let Value::BulkString(bytes) = reply {
+            Entry::decode(bytes, SystemTime::now(), self.ttl)
+        } else {
+            None
+        };
+        if let (Some(near), Some(ticket)) = (&self.near, ticket) {
+            near.answered(ticket, entry.as_ref());
+        }
+        Ok(entry)
     }
 
-    pub(crate) async fn put(&self, id: ItemId, document: &Document) -> Result<(), CacheAway> {
-        let key = key(id);
-        self.call(async |connection| {
-            cmd("SET")
-                .arg(&key)
-                .arg(document.json.as_ref())
-                .arg("EX")
-                .arg(TTL.as_secs())
-                .query_async(connection)
-                .await
-        })
-        .await
+    /// Stores what PostgreSQL has told, unless Redis knows of something later. When this returns, no process tells anything earlier.
+    pub(crate) async fn put(&self, id: ItemId, known: Known) -> Result<(), CacheAway> {
+        let ttl = match known {
+            Known::Item(_) | Known::Deleted => self.ttl,
+            Known::Unknown => self.ttl.min(UNKNOWN_TTL),
+        };
+        let entry = Entry {
+            known,
+            until: SystemTime::now() + ttl,
+        };
+        let mut put = cmd("EVAL");
+        put.arg(PUT).arg(1).arg(entry::key(id.get()));
+        put.arg(entry.encode()).arg(milliseconds(ttl));
+        let replaced_an_older_one = self.call(&put).await? == Value::Int(2);
+        if replaced_an_older_one && self.near.is_some() {
+            near::settled().await;
+        }
+        Ok(())
     }
 
-    pub(crate) async fn remove(&self, id: ItemId) -> Result<(), CacheAway> {
-        let key = key(id);
-        self.call(async |connection| cmd("DEL").arg(&key).query_async(connection).await)
-            .await
+    /// Makes the next reader ask PostgreSQL; now if Redis takes it, and else as soon as it does.
+    pub(crate) async fn forget(&self, id: ItemId) {
+        if self.call(&forgetting(id.get())).await.is_ok() {
+            if self.near.is_some() {
+                near::settled().await;
+            }
+        } else {
+            let owed = self.owed.add(id);
+            tracing::warn!(
+                id = id.get(),
+                owed,
+                "the entry could not be removed; it may be stale until Redis is back, at most until it expires"
+            );
+        }
+    }
+
+    /// Returns once there was an attempt to connect.
+    pub(crate) async fn tried(&self) {
+        self.link.tried().await;
+    }
+
+    /// How long an entry lives.
+    pub(crate) const fn ttl(&self) -> Duration {
+        self.ttl
     }
 
     /// Whether Redis answers.
     pub(crate) async fn ping(&self) -> Result<(), CacheAway> {
-        self.call(async |connection| cmd("PING").query_async::<()>(connection).await)
-            .await
+        self.call(&cmd("PING")).await.map(|_| ())
     }
 
-    pub(crate) fn occupancy(&self) -> Occupancy {
-        self.pool.occupancy()
-    }
-
-    async fn call<T>(
-        &self,
-        call: impl AsyncFnOnce(&mut redis::aio::MultiplexedConnection) -> Result<T, RedisError>,
-    ) -> Result<T, CacheAway> {
-        let result = self.pool.call(call).await;
-        self.note(result.as_ref().err());
-        result.map_err(|_| CacheAway)
-    }
-
-    fn note(&self, error: Option<&CallError<RedisError>>) {
-        if self.away.swap(error.is_some(), Ordering::Relaxed) == error.is_some() {
-            return;
-        }
-        match error {
-            Some(error) => tracing::warn!(
-                error = chain(error),
-                "Redis is unavailable; items are read from PostgreSQL"
-            ),
-            None => tracing::info!("Redis is available again"),
-        }
+    async fn call(&self, command: &Cmd) -> Result<Value, CacheAway> {
+        let Some(mut session) = self.link.live() else {
+            return Err(CacheAway);
+        };
+        let reply = session.connection.send_packed_command(command).await;
+        let reply = reply.and_then(Value::extract_error);
+        reply.map_err(|error| {
+            tracing::debug!(error = chain(&error), "Redis did not answer");
+            self.link.suspect();
+            CacheAway
+        })
     }
 }
 
-/// The number is that of the entry's format: during a rollout two versions of this program share one Redis.
-fn key(id: ItemId) -> String {
-    format!("api:item:1:{}", id.get())
+/// The command that forgets an item.
+pub(super) fn forgetting(id: i64) -> Cmd {
+    let mut forget = cmd("EVAL");
+    forget.arg(FORGET).arg(1).arg(entry::key(id));
+    forget.arg(milliseconds(FORGOTTEN_TTL));
+    forget
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

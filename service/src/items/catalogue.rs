@@ -1,24 +1,43 @@
-//! Cache-aside: Redis first, PostgreSQL on a miss, and after a write the entry is removed before the reply.
+//! Cache-aside: Redis first, PostgreSQL on a miss, and what was written is in Redis before it is acknowledged.
 //!
-//! Guarantees: an item that Redis cannot give is read from PostgreSQL; a write that was acknowledged has removed the entry, unless
-//! Redis was away. Caveats, both bounded by [`TTL`](super::cache::TTL): a reader that missed before a write may store the old row
-//! after the entry was removed; and a removal that Redis did not take leaves the old entry behind. Fills that depend on the row's
-//! version would close the first.
+//! Guarantee, while Redis keeps what it was given: a read that begins after a write was acknowledged, or after another read was
+//! answered, finds that version or a later one, through whichever process. It rests on three rules. Whatever comes from PostgreSQL is in
+//! Redis before anybody is told it. Redis never lets a lower version replace a higher one. And nobody is given what was looked up before
+//! he asked ([`Flights`]).
+//!
+//! Caveats, all bounded by the life of an entry (`CACHE_TTL`): a write that Redis did not take, because it was away or its network
+//! parted, leaves the old entry to the other processes until this one can remove it; a Redis that loses an entry early (eviction,
+//! failover) may be given an older version by a reader that was overtaken, within the second that a read takes at most.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::cache::{Cache, CacheAway};
+use super::entry::{Entry, Known};
+use super::flights::{Flights, Landed, Pilot};
 use super::model::{Document, Draft, Item, ItemId, PriorVersion};
 use super::store::{Changed, Store, StoreError};
-use crate::metrics::{CacheMetrics, Metrics};
+use crate::metrics::CacheMetrics;
+use crate::pool::Occupancy;
 use crate::shutdown::Drain;
 
-/// Items, however they are stored.
+/// The share of an entry's life at whose end it is read anew early.
+const EARLY: f64 = 0.02;
+
+/// Items, however they are stored, as one worker reaches them.
 pub(crate) struct Catalogue {
     stores: Arc<Stores>,
+    flights: SharedFlights,
     counts: CacheMetrics,
     drain: Drain,
+}
+
+/// The look-ups of all workers.
+pub(crate) type SharedFlights = Arc<Flights<Result<Read, CatalogueError>>>;
+
+/// The look-ups of a process, none of them in the air.
+pub(crate) fn flights() -> SharedFlights {
+    Flights::new()
 }
 
 struct Stores {
@@ -29,15 +48,16 @@ struct Stores {
 /// Where an answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// Redis, with what is left of the entry's life.
-    Hit(Duration),
-    /// PostgreSQL, because Redis has no entry; `stored` when it has one now.
-    Miss { stored: bool },
+    /// The cache, with what is left of the entry's life.
+    Hit { left: Duration, near: bool },
+    /// PostgreSQL, because Redis has no entry; `stored` when it has one now. `collapsed`: several requests were answered by one.
+    Miss { stored: bool, collapsed: bool },
     /// PostgreSQL, because Redis is away.
-    Bypass,
+    Bypass { collapsed: bool },
 }
 
 /// What a read found, and where.
+#[derive(Clone, Debug)]
 pub(crate) struct Read {
     pub(crate) document: Option<Document>,
     pub(crate) source: Source,
@@ -49,54 +69,80 @@ pub(crate) struct Dependencies {
     pub(crate) redis: bool,
 }
 
-/// Why items cannot be read or written.
-#[derive(Debug, thiserror::Error)]
+/// Why items cannot be read or written. Shared by all who waited for it.
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum CatalogueError {
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(Arc<StoreError>),
     #[error("the item cannot be written as JSON")]
-    Json(#[from] serde_json::Error),
+    Json(#[source] Arc<serde_json::Error>),
+    #[error("the look-up ended in a panic")]
+    LookUpPanicked,
     #[error("the write ended in a panic")]
-    Panicked(#[source] tokio::task::JoinError),
+    WritePanicked,
+}
+
+impl CatalogueError {
+    /// Whether trying again later may help: PostgreSQL is away, late or has too much to do.
+    pub(crate) fn is_temporary(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_temporary())
+    }
+}
+
+impl From<StoreError> for CatalogueError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl From<serde_json::Error> for CatalogueError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Json(Arc::new(error))
+    }
 }
 
 impl Catalogue {
-    pub(crate) fn new(items: Store, cache: Cache, counts: CacheMetrics, drain: Drain) -> Self {
+    pub(crate) fn new(
+        items: Store,
+        cache: Cache,
+        flights: SharedFlights,
+        counts: CacheMetrics,
+        drain: Drain,
+    ) -> Self {
         Self {
             stores: Arc::new(Stores { items, cache }),
+            flights,
             counts,
             drain,
         }
     }
 
+    /// Returns once it has tried to reach both stores: the first request is not to find them away because it came early.
+    pub(crate) async fn tried(&self) {
+        tokio::join!(self.stores.items.tried(), self.stores.cache.tried());
+    }
+
+    /// # Errors
+    ///
+    /// [`CatalogueError`] when neither store can tell.
     pub(crate) async fn read(&self, id: ItemId) -> Result<Read, CatalogueError> {
-        let cached = self.stores.cache.get(id).await;
-        match cached {
+        if let Some(entry) = self.stores.cache.near(id, Instant::now()) {
+            self.counts.near.inc();
+            return Ok(self.hit(id, entry, true));
+        }
+        let landed = self.flights.landed(id);
+        match self.stores.cache.get(id).await {
             Ok(Some(entry)) => {
                 self.counts.hit.inc();
-                Ok(Read {
-                    document: Some(entry.document),
-                    source: Source::Hit(entry.ttl),
-                })
+                Ok(self.hit(id, entry, false))
             }
             Ok(None) => {
                 self.counts.miss.inc();
-                let document = self.find(id).await?;
-                let stored = match &document {
-                    Some(document) => self.stores.cache.put(id, document).await.is_ok(),
-                    None => false,
-                };
-                Ok(Read {
-                    document,
-                    source: Source::Miss { stored },
-                })
+                self.look_up(id, landed, Redis::Answers).await
             }
             Err(CacheAway) => {
                 self.counts.bypass.inc();
-                Ok(Read {
-                    document: self.find(id).await?,
-                    source: Source::Bypass,
-                })
+                self.look_up(id, landed, Redis::Away).await
             }
         }
     }
@@ -110,8 +156,9 @@ impl Catalogue {
         self.to_the_end(|stores| async move {
             let item = stores.items.insert(&draft).await?;
             let id = ItemId::stored(&item);
-            stores.invalidate(id).await;
-            Ok((id, Document::of(&item)?))
+            let document = Document::of(&item)?;
+            stores.written(id, Known::Item(document.clone())).await;
+            Ok((id, document))
         })
         .await
     }
@@ -123,13 +170,16 @@ impl Catalogue {
         prior: PriorVersion,
     ) -> Result<Changed<Document>, CatalogueError> {
         self.to_the_end(|stores| async move {
-            let result = stores.items.replace(id, &draft, &prior).await;
-            stores.invalidate(id).await;
-            Ok(match result? {
-                Changed::Done(item) => Changed::Done(Document::of(&item)?),
-                Changed::NotFound => Changed::NotFound,
-                Changed::VersionMismatch => Changed::VersionMismatch,
-            })
+            let changed = stores.items.replace(id, &draft, &prior).await;
+            match stores.or_forget(id, changed).await? {
+                Changed::Done(item) => {
+                    let document = Document::of(&item)?;
+                    stores.written(id, Known::Item(document.clone())).await;
+                    Ok(Changed::Done(document))
+                }
+                Changed::NotFound => Ok(Changed::NotFound),
+                Changed::VersionMismatch => Ok(Changed::VersionMismatch),
+            }
         })
         .await
     }
@@ -140,9 +190,12 @@ impl Catalogue {
         prior: PriorVersion,
     ) -> Result<Changed<()>, CatalogueError> {
         self.to_the_end(|stores| async move {
-            let result = stores.items.delete(id, &prior).await;
-            stores.invalidate(id).await;
-            Ok(result?)
+            let changed = stores.items.delete(id, &prior).await;
+            let changed = stores.or_forget(id, changed).await?;
+            if matches!(changed, Changed::Done(())) {
+                stores.written(id, Known::Deleted).await;
+            }
+            Ok(changed)
         })
         .await
     }
@@ -156,14 +209,59 @@ impl Catalogue {
         }
     }
 
-    pub(crate) fn record_pools(&self, metrics: &Metrics) {
-        metrics.set_pool("postgresql", &self.stores.items.occupancy());
-        metrics.set_pool("redis", &self.stores.cache.occupancy());
+    /// The connections that only one caller uses at a time.
+    pub(crate) fn pool(&self) -> Occupancy {
+        self.stores.items.occupancy()
     }
 
-    async fn find(&self, id: ItemId) -> Result<Option<Document>, CatalogueError> {
-        let item = self.stores.items.find(id).await?;
-        Ok(item.as_ref().map(Document::of).transpose()?)
+    /// An entry that is told; one that many ask for is read anew before it ends, so that nobody has to wait for it.
+    fn hit(&self, id: ItemId, entry: Entry, near: bool) -> Read {
+        let left = entry.left(SystemTime::now());
+        if matches!(entry.known, Known::Item(_))
+            && is_early(left, self.stores.cache.ttl(), fastrand::f64())
+            && let Some(pilot) = self.flights.alone(id)
+        {
+            self.take_off(pilot, id, First::Refresh(entry.until));
+        }
+        Read {
+            document: entry.known.document(),
+            source: Source::Hit { left, near },
+        }
+    }
+
+    async fn look_up(
+        &self,
+        id: ItemId,
+        landed: Landed,
+        redis: Redis,
+    ) -> Result<Read, CatalogueError> {
+        let (answer, pilot) = self.flights.board(id);
+        let collapsed = pilot.is_none();
+        if collapsed {
+            self.counts.coalesced.inc();
+        }
+        if let Some(pilot) = pilot {
+            // Redis was asked just now, unless a flight has landed since and may have left something there.
+            let first = if self.flights.landed(id) == landed {
+                First::Database(redis)
+            } else {
+                First::Look
+            };
+            self.take_off(pilot, id, first);
+        }
+        let mut read = answer.await.map_err(|_| CatalogueError::LookUpPanicked)??;
+        read.source = read.source.waited_for(collapsed);
+        Ok(read)
+    }
+
+    fn take_off(&self, pilot: Pilot<Result<Read, CatalogueError>>, id: ItemId, first: First) {
+        let stores = Arc::clone(&self.stores);
+        let mut first = Some(first);
+        tokio::spawn(pilot.fly(move |_| {
+            let stores = Arc::clone(&stores);
+            let what = first.take().unwrap_or(First::Look);
+            async move { stores.look(id, what).await }
+        }));
     }
 
     /// Runs a write in a task of its own: a client that goes away must not part the write from its invalidation. The task holds a
@@ -181,18 +279,137 @@ impl Catalogue {
             work.await
         })
         .await
-        .map_err(CatalogueError::Panicked)?
+        .map_err(|_| CatalogueError::WritePanicked)?
     }
 }
 
+/// What Redis has just said.
+#[derive(Clone, Copy)]
+enum Redis {
+    Answers,
+    Away,
+}
+
+/// What a flight begins with.
+enum First {
+    /// Redis, and PostgreSQL if it has nothing.
+    Look,
+    /// PostgreSQL, since Redis was asked.
+    Database(Redis),
+    /// As `Look`, but the entry that lives until this time is as good as none.
+    Refresh(SystemTime),
+}
+
 impl Stores {
-    /// Removes the entry, also after a write that seems to have failed: its reply may have been lost after the commit.
-    async fn invalidate(&self, id: ItemId) {
-        if self.cache.remove(id).await.is_err() {
-            tracing::warn!(
-                id = id.get(),
-                "the entry could not be removed; it may be stale until it expires"
-            );
+    async fn look(&self, id: ItemId, what: First) -> Result<Read, CatalogueError> {
+        let known_until = match what {
+            First::Database(redis) => return self.find(id, redis).await,
+            First::Refresh(until) => Some(until),
+            First::Look => None,
+        };
+        match self.cache.get(id).await {
+            Ok(Some(entry)) if Some(entry.until) > known_until => Ok(Read {
+                source: Source::Hit {
+                    left: entry.left(SystemTime::now()),
+                    near: false,
+                },
+                document: entry.known.document(),
+            }),
+            Ok(_) => self.find(id, Redis::Answers).await,
+            Err(CacheAway) => self.find(id, Redis::Away).await,
         }
+    }
+
+    async fn find(&self, id: ItemId, redis: Redis) -> Result<Read, CatalogueError> {
+        let known = match self.items.find(id).await? {
+            Some(item) => Known::Item(Document::of(&item)?),
+            None => Known::Unknown,
+        };
+        let document = known.clone().document();
+        let source = match redis {
+            Redis::Answers => Source::Miss {
+                stored: self.cache.put(id, known).await.is_ok(),
+                collapsed: false,
+            },
+            Redis::Away => Source::Bypass { collapsed: false },
+        };
+        Ok(Read { document, source })
+    }
+
+    /// Before a write is acknowledged, nobody may be told what was there before it.
+    async fn written(&self, id: ItemId, known: Known) {
+        if self.cache.put(id, known).await.is_err() {
+            self.cache.forget(id).await;
+        }
+    }
+
+    /// A write that was not done may have been for an entry that is not true, and one that seems to have failed may have been done: its
+    /// reply may have been lost after the commit. So the next reader is to ask PostgreSQL.
+    async fn or_forget<T>(
+        &self,
+        id: ItemId,
+        changed: Result<Changed<T>, StoreError>,
+    ) -> Result<Changed<T>, StoreError> {
+        if !matches!(changed, Ok(Changed::Done(_))) {
+            self.cache.forget(id).await;
+        }
+        changed
+    }
+}
+
+impl Source {
+    /// As it is for one who waited for another's look-up; what that found in Redis was not there when he asked.
+    const fn waited_for(self, collapsed: bool) -> Self {
+        match self {
+            Self::Hit { .. } => Self::Miss {
+                stored: true,
+                collapsed,
+            },
+            Self::Miss { stored, .. } => Self::Miss { stored, collapsed },
+            Self::Bypass { .. } => Self::Bypass { collapsed },
+        }
+    }
+}
+
+/// Whether an entry is read anew though it lives: the more likely the less is left, and almost surely in time where many ask. Vattani,
+/// Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention" (2015), with a share of the life in place of the
+/// time that a look-up takes. `random` is from 0 to 1.
+fn is_early(left: Duration, ttl: Duration, random: f64) -> bool {
+    left.as_secs_f64() <= -random.max(f64::MIN_POSITIVE).ln() * EARLY * ttl.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_anew_near_its_end_alone() {
+        let ttl = Duration::from_secs(60);
+        let at = |left| is_early(Duration::from_secs(left), ttl, 0.5);
+        assert!(at(0));
+        assert!(!at(1));
+        assert!(!at(60));
+        // Of 10,000 requests in the last second and a bit, nearly half come early enough.
+        let many = (0..10_000).map(|n| f64::from(n) / 10_000.0);
+        let early = many.filter(|random| is_early(Duration::from_secs(1), ttl, *random));
+        assert!((4_000..5_000).contains(&early.count()));
+        assert!(is_early(Duration::ZERO, ttl, 1.0));
+        assert!(
+            !is_early(ttl, ttl, 0.000_1),
+            "never right after it was stored"
+        );
+    }
+
+    #[test]
+    fn one_who_waited_has_not_hit() {
+        let hit = Source::Hit {
+            left: Duration::from_secs(1),
+            near: false,
+        };
+        let waited = Source::Miss {
+            stored: true,
+            collapsed: true,
+        };
+        assert_eq!(hit.waited_for(true), waited);
     }
 }

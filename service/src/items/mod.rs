@@ -2,13 +2,17 @@
 
 mod cache;
 mod catalogue;
-mod connect;
-mod login;
+mod entry;
+mod flights;
 mod model;
+mod near;
+mod owed;
+mod postgres;
+mod redis;
 mod store;
 
-pub(crate) use cache::Cache;
-pub(crate) use catalogue::{Catalogue, CatalogueError, Source};
-pub(crate) use login::StalePassword;
+pub(crate) use cache::{Cache, Settings};
+pub(crate) use catalogue::{Catalogue, CatalogueError, SharedFlights, Source, flights};
 pub(crate) use model::{Document, Draft, Invalid, Item, ItemId, PriorVersion, parse_draft};
-pub(crate) use store::{Changed, Store, StoreError};
+pub(crate) use postgres::StalePassword;
+pub(crate) use store::{Changed, Store};

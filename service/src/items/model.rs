@@ -1,7 +1,7 @@
 //! What an item is, and which drafts of one are acceptable. Pure.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -80,19 +80,6 @@ impl Document {
         Ok(Self {
             version: item.version,
             json: serde_json::to_vec(item)?.into(),
-        })
-    }
-
-    /// Reads a document back; `None` when the bytes are not one.
-    pub(crate) fn from_json(json: Vec<u8>) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: i64,
-        }
-        let Versioned { version } = serde_json::from_slice(&json).ok()?;
-        Some(Self {
-            version,
-            json: json.into(),
         })
     }
 }
@@ -307,13 +294,5 @@ mod tests {
         for bad in ["", "0", "-1", "+1", "01", "1.0", "9223372036854775808", "a"] {
             assert_eq!(ItemId::parse(bad), None, "{bad}");
         }
-    }
-
-    #[test]
-    fn a_cached_document_is_read_back_or_refused() {
-        let read = |text: &str| Document::from_json(text.as_bytes().to_vec());
-        assert_eq!(read(r#"{"id":1,"version":3}"#).unwrap().version, 3);
-        assert_eq!(read("{}"), None);
-        assert_eq!(read("garbage"), None);
     }
 }

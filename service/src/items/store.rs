@@ -1,36 +1,67 @@
 //! Items in PostgreSQL, the truth. One round trip per call.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bb8_postgres::PostgresConnectionManager;
 use prometheus::Histogram;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::login::{PostgresManager, StalePassword};
 use super::model::{Draft, Item, ItemId, PriorVersion};
+use super::postgres::{FIND, Manager, Session, SessionManager, StalePassword};
 use crate::config::Database;
-use crate::pool::{CallError, Limits, Occupancy, Pool};
+use crate::link::{self, Link};
+use crate::pool::{self, CallError, Occupancy, Pool};
+use crate::presence::Presence;
 
-const LIMITS: Limits = Limits {
-    size: 10,
+/// For changes, listings, and whatever else may take its time.
+const POOL: pool::Limits = pool::Limits {
+    size: 3,
     connect: Duration::from_secs(3),
     acquire: Duration::from_millis(800),
     call: Duration::from_millis(2_500),
 };
 
-/// Below [`LIMITS`]`.call`: the server gives a statement up before we do, so that no write can commit after its caller was told it
+const LINK: link::Limits = link::Limits {
+    connect: Duration::from_secs(3),
+    pause: Duration::from_millis(250),
+    probe: Duration::from_millis(500),
+    calm: Duration::from_secs(5),
+};
+
+/// Connections that readers share, so that a statement can be sent while another's row is fetched from a disk.
+const LINKS: usize = 2;
+/// Readers whose statements are under way at once.
+const READERS: usize = 64;
+/// For a reader's turn. Beyond it the database has more to do than it can, and an answer at once is worth more than a late one.
+const TURN: Duration = Duration::from_millis(8);
+/// For a row, from the moment of the turn. With the others this keeps a failed read below a second.
+const FIND_DEADLINE: Duration = Duration::from_millis(700);
+
+/// Below [`POOL`]`.call`: the server gives a statement up before we do, so that no write can commit after its caller was told it
 /// failed.
 const STATEMENT_TIMEOUT: &str = "-c statement_timeout=2000";
 
-/// The items table.
+/// The items table, as one worker reaches it.
 pub(crate) struct Store {
-    pool: Pool<PostgresManager>,
+    links: [Link<Session>; LINKS],
+    next: AtomicUsize,
+    turns: Semaphore,
+    pool: Pool<Manager>,
+    wait_seconds: Histogram,
 }
 
 /// Why PostgreSQL did not answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
+    #[error("there is no connection to PostgreSQL")]
+    Away,
+    #[error("more readers wait for PostgreSQL than it serves within {TURN:?}")]
+    Overloaded,
     #[error("PostgreSQL is unavailable")]
     Unavailable(#[source] CallError<tokio_postgres::Error>),
     #[error("PostgreSQL refused the statement")]
@@ -39,6 +70,16 @@ pub(crate) enum StoreError {
     Row(#[source] tokio_postgres::Error),
     #[error("an insert returned no row")]
     NoRow,
+}
+
+impl StoreError {
+    /// Whether trying again later may help.
+    pub(crate) const fn is_temporary(&self) -> bool {
+        match self {
+            Self::Away | Self::Overloaded | Self::Unavailable(_) => true,
+            Self::Refused(_) | Self::Row(_) | Self::NoRow => false,
+        }
+    }
 }
 
 /// What a change to one item came to.
@@ -54,6 +95,7 @@ impl Store {
     /// Starts connecting in the background. `stale` is told when PostgreSQL refuses the password.
     pub(crate) fn start(
         database: &Database,
+        presence: &Arc<Presence>,
         wait_seconds: Histogram,
         stale: StalePassword,
     ) -> Self {
@@ -65,15 +107,25 @@ impl Store {
         config
             .options(options)
             .application_name("api")
-            .connect_timeout(LIMITS.connect)
+            .connect_timeout(POOL.connect)
             .keepalives_idle(Duration::from_secs(30))
             .tcp_user_timeout(Duration::from_secs(10));
-        let manager = PostgresManager {
-            inner: PostgresConnectionManager::new(config, database.tls.clone()),
-            stale,
-        };
+        let inner = PostgresConnectionManager::new(config, database.tls.clone());
+        let manager = Manager::new(inner, stale);
+        let link = |_| Link::start(SessionManager(manager.clone()), LINK, presence);
         Self {
-            pool: Pool::start("PostgreSQL", manager, LIMITS, wait_seconds),
+            links: std::array::from_fn(link),
+            next: AtomicUsize::new(0),
+            turns: Semaphore::new(READERS),
+            pool: Pool::new(manager, POOL, presence, wait_seconds.clone()),
+            wait_seconds,
+        }
+    }
+
+    /// Returns once there was an attempt to connect by every link.
+    pub(crate) async fn tried(&self) {
+        for link in &self.links {
+            link.tried().await;
         }
     }
 
@@ -81,9 +133,33 @@ impl Store {
     ///
     /// Like every call here: [`StoreError`] when PostgreSQL is away, late or refuses.
     pub(crate) async fn find(&self, id: ItemId) -> Result<Option<Item>, StoreError> {
-        let sql = "SELECT id, name, description, price_cents, version, updated_at
-                   FROM items WHERE id = $1";
-        self.one(sql, &[(&id.get(), Type::INT8)]).await
+        let (link, session) = self.reader().ok_or(StoreError::Away)?;
+        let waiting = Instant::now();
+        let turn = match self.turns.try_acquire() {
+            Ok(turn) => turn,
+            Err(_) => timeout_at(waiting + TURN, self.turns.acquire())
+                .await
+                .ok()
+                .and_then(Result::ok)
+                .ok_or(StoreError::Overloaded)?,
+        };
+        self.wait_seconds.observe(waiting.elapsed().as_secs_f64());
+        let found = timeout(FIND_DEADLINE, session.find(id.get()))
+            .await
+            .map_err(|_| CallError::NoReply(FIND_DEADLINE))
+            .and_then(|found| found.map_err(CallError::Failed));
+        drop(turn);
+        if found.is_err() {
+            link.suspect();
+        }
+        found?.as_ref().map(item).transpose()
+    }
+
+    /// The connections take turns; one that is away is passed over.
+    fn reader(&self) -> Option<(&Link<Session>, Session)> {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        let links = self.links.iter().cycle().skip(next % LINKS).take(LINKS);
+        links.filter_map(|link| Some((link, link.live()?))).next()
     }
 
     /// At most `limit` items with an id above `after`, in order of id.
@@ -172,10 +248,12 @@ impl Store {
         Ok(match (done, prior) {
             (Some(value), _) => Changed::Done(value),
             (None, PriorVersion::Any) => Changed::NotFound,
-            (None, PriorVersion::OneOf(_)) => match self.find(id).await? {
-                Some(_) => Changed::VersionMismatch,
-                None => Changed::NotFound,
-            },
+            (None, PriorVersion::OneOf(_)) => {
+                match self.one(FIND, &[(&id.get(), Type::INT8)]).await? {
+                    Some(_) => Changed::VersionMismatch,
+                    None => Changed::NotFound,
+                }
+            }
         })
     }
 
@@ -192,6 +270,8 @@ impl Store {
         sql: &str,
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, StoreError> {
+        // Said at once while there is no connection at all; the pool would try for one.
+        self.reader().ok_or(StoreError::Away)?;
         self.pool
             .call(async |client| client.query_typed(sql, params).await)
             .await

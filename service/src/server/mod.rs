@@ -24,6 +24,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
@@ -44,26 +45,66 @@ pub(crate) trait Answer: Send + Sync + 'static {
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Reply> + Send;
 }
 
+/// A runtime that connections run on, and what answers there.
+pub(crate) struct Lane<A> {
+    runtime: Handle,
+    answer: Arc<A>,
+    /// Each connection holds one.
+    open: Arc<()>,
+}
+
+impl<A> Lane<A> {
+    pub(crate) fn new(runtime: Handle, answer: Arc<A>) -> Self {
+        Self {
+            runtime,
+            answer,
+            open: Arc::new(()),
+        }
+    }
+
+    fn connections(&self) -> usize {
+        Arc::strong_count(&self.open)
+    }
+}
+
 /// Binds a listener.
 pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
 /// Accepts until the process drains. Connections hold a [`Drain`] each, and so outlive this call for as long as they may.
+/// A connection goes to the lane that has the fewest: a load balancer keeps few, for long, and no lane may idle while another works.
 pub(crate) async fn serve(
     listener: TcpListener,
-    answer: Arc<impl Answer>,
+    lanes: Vec<Lane<impl Answer>>,
     slots: Slots,
     mut drain: Drain,
 ) {
     let connect = {
         let drain = drain.clone();
-        move |stream: TcpStream| match slots.take() {
-            Some(slot) => {
-                let connection = connection(stream, Arc::clone(&answer), drain.clone(), slot);
-                tokio::spawn(connection);
-            }
-            None => slots.refuse(stream),
+        move |stream: TcpStream| {
+            let Some(slot) = slots.take() else {
+                slots.refuse(stream);
+                return;
+            };
+            let Some(lane) = lanes.iter().min_by_key(|lane| lane.connections()) else {
+                return;
+            };
+            let (answer, open, drain) = (
+                Arc::clone(&lane.answer),
+                Arc::clone(&lane.open),
+                drain.clone(),
+            );
+            // It leaves this runtime's reactor for that of the lane.
+            let Ok(stream) = stream.into_std() else {
+                return;
+            };
+            lane.runtime.spawn(async move {
+                let _open = open;
+                if let Ok(stream) = TcpStream::from_std(stream) {
+                    connection(stream, answer, drain, slot).await;
+                }
+            });
         }
     };
     loop {

@@ -2,6 +2,7 @@
 //!
 //! A connection has one request in work at a time (HTTP/1.1), so this bounds the work too.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,10 @@ use tokio::time::timeout;
 
 /// Connections at most, however many files may be open: an idle one costs about 10 KiB.
 const MOST: u64 = 16_384;
-/// Files that are no connections of clients: those to the stores, listeners, timers, refused connections on their way out.
-const RESERVE: u64 = 384;
+/// Files that are none of these: scrapes, refused connections on their way out, listeners and the like.
+const OTHERS: u64 = 352;
+/// Of each worker: its connections to the stores, also while they are replaced, and what its runtime opens.
+const OF_A_WORKER: u64 = 16;
 /// Refused connections on their way out; ones beyond are closed without a word.
 const MOST_REFUSED: usize = 256;
 /// For a refused client to take its answer.
@@ -73,18 +76,19 @@ impl Slots {
 /// Raises the limit on open files as far as it goes, and gives the connections that fit.
 ///
 /// The soft limit is 1,024 almost everywhere, for the sake of programs that use select(2).
-pub(crate) fn raise_file_limit() -> usize {
+pub(crate) fn raise_file_limit(workers: NonZeroUsize) -> usize {
     let files = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, hard)| {
         match setrlimit(Resource::RLIMIT_NOFILE, hard, hard) {
             Ok(()) => hard,
             Err(_) => soft,
         }
     });
-    connections(files)
+    connections(files, workers)
 }
 
-fn connections(files: u64) -> usize {
-    let fit = files.saturating_sub(RESERVE).clamp(16, MOST);
+fn connections(files: u64, workers: NonZeroUsize) -> usize {
+    let reserved = OTHERS + OF_A_WORKER * workers.get() as u64;
+    let fit = files.saturating_sub(reserved).clamp(16, MOST);
     usize::try_from(fit).unwrap_or(usize::MAX)
 }
 
@@ -94,9 +98,10 @@ mod tests {
 
     #[test]
     fn connections_leave_room_for_other_files() {
-        assert_eq!(connections(1_024), 640);
-        assert_eq!(connections(1 << 20), 16_384);
-        assert_eq!(connections(0), 16);
+        let two = NonZeroUsize::new(2).unwrap();
+        assert_eq!(connections(1_024, two), 640);
+        assert_eq!(connections(1 << 20, two), 16_384);
+        assert_eq!(connections(0, two), 16);
     }
 
     #[tokio::test]

@@ -99,8 +99,10 @@ async fn a_write_whose_client_goes_away_still_invalidates() {
     });
     let waiting = "SELECT count(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    // Another session: within a transaction PostgreSQL shows the activity as it was when it was first asked for.
+    let observer = database.connect().await;
     eventually("a write that waits for the row", async || {
-        let row = holder.query_one(waiting, &[]).await.unwrap();
+        let row = observer.query_one(waiting, &[]).await.unwrap();
         (row.get::<_, i64>(0) == 1).then_some(())
     })
     .await;

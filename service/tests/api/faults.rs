@@ -57,7 +57,7 @@ async fn without_redis_the_database_answers() {
 
     redis.restart().await;
     assert_eq!(read_until(&api, "api; hit").await.body, put.body);
-    api.logged("Redis is available again").await;
+    api.logged("Redis is available").await;
     assert_eq!(get(api.address, "/ready").await.status, StatusCode::OK);
 }
 

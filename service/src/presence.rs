@@ -1,0 +1,64 @@
+//! Whether a store is there, told to the log once per change and not once per request.
+
+use std::error::Error;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::logging::chain;
+
+/// At most one complaint per store in this time: an outage makes several attempts to connect a second.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The connections of this process to one store, counted.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    store: &'static str,
+    links: AtomicUsize,
+    complained: Mutex<Option<Instant>>,
+}
+
+impl Presence {
+    /// `store` names it in the log.
+    pub(crate) fn of(store: &'static str) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            links: AtomicUsize::new(0),
+            complained: Mutex::default(),
+        })
+    }
+
+    /// Links that are up.
+    pub(crate) fn links(&self) -> usize {
+        self.links.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn gained(&self) {
+        if self.links.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::info!("{} is available", self.store);
+        }
+    }
+
+    pub(crate) fn lost(&self) {
+        if self.links.fetch_sub(1, Ordering::Relaxed) == 1 {
+            tracing::warn!("{} is unavailable", self.store);
+        }
+    }
+
+    /// An attempt to connect has failed.
+    pub(crate) fn complain(&self, error: &dyn Error) {
+        let mut complained = self
+            .complained
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if complained.is_some_and(|at| at.elapsed() < COMPLAINT_INTERVAL) {
+            return;
+        }
+        *complained = Some(Instant::now());
+        tracing::warn!(
+            store = self.store,
+            error = chain(error),
+            "cannot connect; will try again"
+        );
+    }
+}
