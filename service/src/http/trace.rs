@@ -1,9 +1,7 @@
 //! The trace that a request belongs to: the caller's, or else a new one (<https://www.w3.org/TR/trace-context/>). Pure but for chance.
 
 use hyper::HeaderMap;
-use hyper::header::HeaderName;
-
-use super::text::Text;
+use hyper::header::{HeaderName, HeaderValue};
 
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
@@ -18,6 +16,19 @@ pub(crate) struct Span {
     trace: u128,
     span: u64,
     sampled: bool,
+}
+
+/// A span in text.
+pub(crate) struct Traceparent([u8; LENGTH]);
+
+impl Traceparent {
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        HeaderValue::from_str(self.as_str()).unwrap_or(HeaderValue::from_static(""))
+    }
 }
 
 impl Span {
@@ -40,17 +51,13 @@ impl Span {
         }
     }
 
-    /// As the header's value, by which the caller finds this span.
-    pub(crate) fn text(&self) -> Text<LENGTH> {
-        let Self {
-            trace,
-            span,
-            sampled,
-        } = self;
-        Text::of(format_args!(
-            "00-{trace:032x}-{span:016x}-{:02x}",
-            u8::from(*sampled)
-        ))
+    /// As the header's value, by which the caller finds this span. Every answer has one, so the digits are written without `format!`.
+    pub(crate) fn text(&self) -> Traceparent {
+        let mut text = *b"00-................................-................-00";
+        write_hex(&self.trace.to_be_bytes(), &mut text[3..35]);
+        write_hex(&self.span.to_be_bytes(), &mut text[36..52]);
+        write_hex(&[u8::from(self.sampled) * SAMPLED], &mut text[53..]);
+        Traceparent(text)
     }
 
     /// The caller's span, or `None` where the value breaks the format: then it must be ignored.
@@ -76,6 +83,14 @@ impl Span {
     }
 }
 
+/// Two digits for each byte.
+fn write_hex(bytes: &[u8], text: &mut [u8]) {
+    let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+    for (digits, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        digits.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+}
+
 /// A number of exactly `N` digits, in lower case.
 fn hex<const N: usize>(digits: &str) -> Option<u128> {
     let fits = digits.len() == N
@@ -87,8 +102,6 @@ fn hex<const N: usize>(digits: &str) -> Option<u128> {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
-
     use super::*;
 
     const GIVEN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -113,6 +126,13 @@ mod tests {
         }
         let unsampled = GIVEN.replace("-01", "-fe");
         assert!(begin(&[&unsampled]).ends_with("-00"));
+    }
+
+    #[test]
+    fn a_span_is_written_as_it_is_read() {
+        let given = Span::parse(GIVEN.as_bytes()).unwrap();
+        assert_eq!(given.text().as_str(), GIVEN);
+        assert_eq!(given.text().header(), GIVEN);
     }
 
     #[test]
