@@ -11,8 +11,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Reply;
+use super::reply::set_cache_status;
 use super::request_id::RequestId;
-use crate::items::{CatalogueError, Invalid};
+use crate::items::{CatalogueError, Invalid, Source};
 use crate::logging::chain;
 
 /// Why a request is not answered with what it asks for.
@@ -22,6 +23,8 @@ pub(crate) enum Failure {
     NoRoute,
     #[error("there is no item with this id")]
     NoItem,
+    #[error("there is no item with this id")]
+    Absent(Source),
     #[error("this method is not allowed here; {allow} are")]
     Method { allow: &'static str },
     #[error("the request must have one Host header")]
@@ -105,12 +108,15 @@ impl Failure {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if let Self::Absent(source) = self {
+            set_cache_status(&mut reply, *source);
+        }
         reply
     }
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoRoute | Self::NoItem => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::NoItem | Self::Absent(_) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Host | Self::Query(_) | Self::BodyBroken(_) => StatusCode::BAD_REQUEST,
             Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,

@@ -19,7 +19,7 @@ pub(crate) async fn read(
     headers: &HeaderMap,
 ) -> Result<Reply, Failure> {
     let read = catalogue.read(id).await?;
-    let document = read.document.ok_or(Failure::NoItem)?;
+    let document = read.document.ok_or(Failure::Absent(read.source))?;
     let mut answer = if conditional::is_known(headers, document.version) {
         reply::not_modified(document.version)
     } else {
@@ -55,8 +55,10 @@ where
     B::Error: std::error::Error + Send + Sync + 'static,
 {
     let draft = draft(&head.headers, body).await?;
-    let (id, document) = catalogue.create(draft).await?;
-    let mut answer = reply::document(StatusCode::CREATED, &document);
+    let created = catalogue.create(draft).await?;
+    let (id, document) = &created.value;
+    let mut answer = reply::document(StatusCode::CREATED, document);
+    reply::set_write_status(&mut answer, created.stored);
     reply::set(&mut answer, LOCATION, &format!("/items/{}", id.get()))?;
     Ok(answer)
 }
@@ -74,8 +76,10 @@ where
 {
     let prior = conditional::prior_version(&head.headers);
     let draft = draft(&head.headers, body).await?;
-    let document = done(catalogue.replace(id, draft, prior).await?)?;
-    Ok(reply::document(StatusCode::OK, &document))
+    let replaced = done(catalogue.replace(id, draft, prior).await?)?;
+    let mut answer = reply::document(StatusCode::OK, &replaced.value);
+    reply::set_write_status(&mut answer, replaced.stored);
+    Ok(answer)
 }
 
 /// `DELETE /items/{id}`
@@ -85,8 +89,10 @@ pub(crate) async fn delete(
     headers: &HeaderMap,
 ) -> Result<Reply, Failure> {
     let prior = conditional::prior_version(headers);
-    done(catalogue.delete(id, prior).await?)?;
-    Ok(reply::empty(StatusCode::NO_CONTENT))
+    let deleted = done(catalogue.delete(id, prior).await?)?;
+    let mut answer = reply::empty(StatusCode::NO_CONTENT);
+    reply::set_write_status(&mut answer, deleted.stored);
+    Ok(answer)
 }
 
 /// `GET /health`: whether this process serves, whatever its stores do.

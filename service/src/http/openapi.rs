@@ -209,23 +209,27 @@ fn response(operation: &Operation, status: u16) -> Response {
         (_, 204 | 304) => response,
         _ => response.content("application/problem+json", content::<Problem<'_>>()),
     };
-    match (operation.method, route, status) {
-        ("GET", Route::Items, 200) => {
-            response.header("Link", header("`rel=\"next\"`, while more follow"))
+    let mut header_of = |name, about| {
+        response = std::mem::take(&mut response).header(name, header(about));
+    };
+    match (route, status) {
+        (Route::Items | Route::Item, 503) => header_of("Retry-After", "Seconds to wait"),
+        (Route::Item, 404) if operation.method == "GET" => {
+            header_of("Cache-Status", "What the cache did (RFC 9211)");
         }
-        ("GET", Route::Item, 200 | 304) => response
-            .header("ETag", header("Names the item's version"))
-            .header("Cache-Status", header("What the cache did (RFC 9211)")),
-        ("PUT", Route::Item, 200) => response.header("ETag", header("Names the item's version")),
-        ("POST", Route::Items, 201) => response
-            .header("ETag", header("Names the item's version"))
-            .header("Location", header("The new item's path")),
-        (_, Route::Items | Route::Item, 503) => {
-            response.header("Retry-After", header("Seconds to wait"))
+        (Route::Items, 200) => header_of("Link", "`rel=\"next\"`, while more follow"),
+        (Route::Items | Route::Item, 200 | 201 | 204 | 304) => {
+            header_of("Cache-Status", "What the cache did (RFC 9211)");
+            if status != 204 {
+                header_of("ETag", "Names the item's version");
+            }
+            if status == 201 {
+                header_of("Location", "The new item's path");
+            }
         }
-        _ => response,
+        _ => {}
     }
-    .build()
+    response.build()
 }
 
 fn meaning(operation: &Operation, status: u16) -> &'static str {

@@ -61,6 +61,16 @@ pub(crate) fn set_cache_status(reply: &mut Reply, source: Source) {
         .insert(CACHE_STATUS, cache_status(source).header());
 }
 
+/// Says whether the cache has taken a write.
+pub(crate) fn set_write_status(reply: &mut Reply, stored: bool) {
+    let status = HeaderValue::from_static(if stored {
+        "api; fwd=method; stored"
+    } else {
+        "api; fwd=method; detail=unavailable"
+    });
+    reply.headers_mut().insert(CACHE_STATUS, status);
+}
+
 /// Sets a header to a text of our own making.
 pub(crate) fn set(reply: &mut Reply, name: HeaderName, text: &str) -> Result<(), Failure> {
     let value = HeaderValue::from_str(text).map_err(|error| {

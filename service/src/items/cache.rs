@@ -22,6 +22,12 @@ use crate::presence::Presence;
 /// How long an unknown id is known to be unknown: this bounds what a flood of them leaves behind.
 const UNKNOWN_TTL: Duration = Duration::from_secs(5);
 
+/// For a reply to a reader: two orders of magnitude above what a Redis in the same network needs, and short enough to ask PostgreSQL
+/// instead.
+const REPLY: Duration = Duration::from_millis(25);
+/// For a reply to a writer.
+const WRITTEN: Duration = Duration::from_secs(1);
+
 const LIMITS: Limits = Limits {
     connect: Duration::from_millis(500),
     pause: Duration::from_millis(50),
@@ -99,7 +105,9 @@ impl Cache {
     /// The live entry of an item in Redis. One that cannot be read counts as none and is overwritten by the fill that follows.
     pub(crate) async fn get(&self, id: ItemId) -> Result<Option<Entry>, CacheAway> {
         let ticket = self.near.as_ref().map(|near| near.ticket(id));
-        let reply = self.call(cmd("GET").arg(entry::key(id.get()))).await?;
+        let reply = self
+            .call(REPLY, cmd("GET").arg(entry::key(id.get())))
+            .await?;
         let entry = if let Value::BulkString(bytes) = reply {
             Entry::decode(bytes, SystemTime::now(), self.ttl)
         } else {
@@ -111,8 +119,23 @@ impl Cache {
         Ok(entry)
     }
 
-    /// Stores what PostgreSQL has told, unless Redis knows of something later. When this returns, no process tells anything earlier.
+    /// Stores what a reader found, unless Redis knows of something later. When this returns, no process tells anything earlier.
     pub(crate) async fn put(&self, id: ItemId, known: Known) -> Result<(), CacheAway> {
+        self.put_within(REPLY, id, known).await
+    }
+
+    /// Stores what a writer made of an item. It waits longer than a reader: nobody is to see what was there before the write, once it
+    /// is acknowledged.
+    pub(crate) async fn put_written(&self, id: ItemId, known: Known) -> Result<(), CacheAway> {
+        self.put_within(WRITTEN, id, known).await
+    }
+
+    async fn put_within(
+        &self,
+        deadline: Duration,
+        id: ItemId,
+        known: Known,
+    ) -> Result<(), CacheAway> {
         let ttl = match known {
             Known::Item(_) | Known::Deleted => self.ttl,
             Known::Unknown => self.ttl.min(UNKNOWN_TTL),
@@ -124,7 +147,7 @@ impl Cache {
         let mut put = cmd("EVAL");
         put.arg(PUT).arg(1).arg(entry::key(id.get()));
         put.arg(entry.encode()).arg(milliseconds(ttl));
-        let replaced_an_older_one = self.call(&put).await? == Value::Int(2);
+        let replaced_an_older_one = self.call(deadline, &put).await? == Value::Int(2);
         if replaced_an_older_one && self.near.is_some() {
             near::settled().await;
         }
@@ -133,18 +156,24 @@ impl Cache {
 
     /// Makes the next reader ask PostgreSQL; now if Redis takes it, and else as soon as it does.
     pub(crate) async fn forget(&self, id: ItemId) {
-        if self.call(&forgetting(id.get())).await.is_ok() {
-            if self.near.is_some() {
-                near::settled().await;
-            }
-        } else {
-            let owed = self.owed.add(id);
-            tracing::warn!(
-                id = id.get(),
-                owed,
-                "the entry could not be removed; it may be stale until Redis is back, at most until it expires"
-            );
+        let forgotten = self.call(WRITTEN, &forgetting(id.get())).await;
+        if forgotten.is_err() {
+            self.owe(id);
+        } else if self.near.is_some() {
+            near::settled().await;
         }
+    }
+
+    /// Makes the next reader ask PostgreSQL as soon as Redis is back.
+    pub(crate) fn owe(&self, id: ItemId) {
+        let owed = self.owed.add(id);
+        // Its keeper settles what is owed when it has asked the connection.
+        self.link.suspect();
+        tracing::warn!(
+            id = id.get(),
+            owed,
+            "Redis did not take a write; the item may be stale until it does, at most until its entry expires"
+        );
     }
 
     /// Returns once there was an attempt to connect.
@@ -159,13 +188,14 @@ impl Cache {
 
     /// Whether Redis answers.
     pub(crate) async fn ping(&self) -> Result<(), CacheAway> {
-        self.call(&cmd("PING")).await.map(|_| ())
+        self.call(REPLY, &cmd("PING")).await.map(|_| ())
     }
 
-    async fn call(&self, command: &Cmd) -> Result<Value, CacheAway> {
+    async fn call(&self, deadline: Duration, command: &Cmd) -> Result<Value, CacheAway> {
         let Some(mut session) = self.link.live() else {
             return Err(CacheAway);
         };
+        session.connection.set_response_timeout(deadline);
         let reply = session.connection.send_packed_command(command).await;
         let reply = reply.and_then(Value::extract_error);
         reply.map_err(|error| {

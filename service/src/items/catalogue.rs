@@ -63,6 +63,13 @@ pub(crate) struct Read {
     pub(crate) source: Source,
 }
 
+/// What a write made.
+pub(crate) struct Written<T> {
+    pub(crate) value: T,
+    /// Whether Redis has taken it. If not, what was there before may be read until its entry ends or is removed.
+    pub(crate) stored: bool,
+}
+
 /// Whether each store answers.
 pub(crate) struct Dependencies {
     pub(crate) postgresql: bool,
@@ -152,13 +159,17 @@ impl Catalogue {
         Ok(self.stores.items.list(after, limit).await?)
     }
 
-    pub(crate) async fn create(&self, draft: Draft) -> Result<(ItemId, Document), CatalogueError> {
+    pub(crate) async fn create(
+        &self,
+        draft: Draft,
+    ) -> Result<Written<(ItemId, Document)>, CatalogueError> {
         self.to_the_end(|stores| async move {
             let item = stores.items.insert(&draft).await?;
             let id = ItemId::stored(&item);
             let document = Document::of(&item)?;
-            stores.written(id, Known::Item(document.clone())).await;
-            Ok((id, document))
+            let stored = stores.written(id, Known::Item(document.clone())).await;
+            let value = (id, document);
+            Ok(Written { value, stored })
         })
         .await
     }
@@ -168,14 +179,15 @@ impl Catalogue {
         id: ItemId,
         draft: Draft,
         prior: PriorVersion,
-    ) -> Result<Changed<Document>, CatalogueError> {
+    ) -> Result<Changed<Written<Document>>, CatalogueError> {
         self.to_the_end(|stores| async move {
             let changed = stores.items.replace(id, &draft, &prior).await;
             match stores.or_forget(id, changed).await? {
                 Changed::Done(item) => {
                     let document = Document::of(&item)?;
-                    stores.written(id, Known::Item(document.clone())).await;
-                    Ok(Changed::Done(document))
+                    let stored = stores.written(id, Known::Item(document.clone())).await;
+                    let value = document;
+                    Ok(Changed::Done(Written { value, stored }))
                 }
                 Changed::NotFound => Ok(Changed::NotFound),
                 Changed::VersionMismatch => Ok(Changed::VersionMismatch),
@@ -188,14 +200,17 @@ impl Catalogue {
         &self,
         id: ItemId,
         prior: PriorVersion,
-    ) -> Result<Changed<()>, CatalogueError> {
+    ) -> Result<Changed<Written<()>>, CatalogueError> {
         self.to_the_end(|stores| async move {
             let changed = stores.items.delete(id, &prior).await;
-            let changed = stores.or_forget(id, changed).await?;
-            if matches!(changed, Changed::Done(())) {
-                stores.written(id, Known::Deleted).await;
+            match stores.or_forget(id, changed).await? {
+                Changed::Done(value) => {
+                    let stored = stores.written(id, Known::Deleted).await;
+                    Ok(Changed::Done(Written { value, stored }))
+                }
+                Changed::NotFound => Ok(Changed::NotFound),
+                Changed::VersionMismatch => Ok(Changed::VersionMismatch),
             }
-            Ok(changed)
         })
         .await
     }
@@ -250,7 +265,7 @@ impl Catalogue {
             self.take_off(pilot, id, first);
         }
         let mut read = answer.await.map_err(|_| CatalogueError::LookUpPanicked)??;
-        read.source = read.source.waited_for(collapsed);
+        read.source = read.source.waited_for(redis, collapsed);
         Ok(read)
     }
 
@@ -337,10 +352,13 @@ impl Stores {
     }
 
     /// Before a write is acknowledged, nobody may be told what was there before it.
-    async fn written(&self, id: ItemId, known: Known) {
-        if self.cache.put(id, known).await.is_err() {
-            self.cache.forget(id).await;
+    /// Whether that is so.
+    async fn written(&self, id: ItemId, known: Known) -> bool {
+        let stored = self.cache.put_written(id, known).await.is_ok();
+        if !stored {
+            self.cache.owe(id);
         }
+        stored
     }
 
     /// A write that was not done may have been for an entry that is not true, and one that seems to have failed may have been done: its
@@ -358,15 +376,15 @@ impl Stores {
 }
 
 impl Source {
-    /// As it is for one who waited for another's look-up; what that found in Redis was not there when he asked.
-    const fn waited_for(self, collapsed: bool) -> Self {
-        match self {
-            Self::Hit { .. } => Self::Miss {
+    /// As it is for one who asked Redis and had to wait, maybe for another's look-up: what that found in Redis was not there for him.
+    const fn waited_for(self, redis: Redis, collapsed: bool) -> Self {
+        match (self, redis) {
+            (Self::Hit { .. }, Redis::Answers) => Self::Miss {
                 stored: true,
                 collapsed,
             },
-            Self::Miss { stored, .. } => Self::Miss { stored, collapsed },
-            Self::Bypass { .. } => Self::Bypass { collapsed },
+            (Self::Miss { stored, .. }, Redis::Answers) => Self::Miss { stored, collapsed },
+            (Self::Bypass { .. }, _) | (_, Redis::Away) => Self::Bypass { collapsed },
         }
     }
 }
@@ -406,10 +424,13 @@ mod tests {
             left: Duration::from_secs(1),
             near: false,
         };
-        let waited = Source::Miss {
+        let collapsed = true;
+        let miss = Source::Miss {
             stored: true,
-            collapsed: true,
+            collapsed,
         };
-        assert_eq!(hit.waited_for(true), waited);
+        assert_eq!(hit.waited_for(Redis::Answers, collapsed), miss);
+        let bypass = Source::Bypass { collapsed };
+        assert_eq!(hit.waited_for(Redis::Away, collapsed), bypass);
     }
 }

@@ -28,8 +28,6 @@ use crate::link::Shared;
 /// Below the link's deadline for connecting, so that the log can tell why: a Redis that speaks plain text never answers a handshake,
 /// it waits for the end of a line.
 const HANDSHAKE: Duration = Duration::from_millis(400);
-/// For a reply. Above what a Redis in the same network needs by two orders of magnitude, and short enough to ask PostgreSQL instead.
-const REPLY: Duration = Duration::from_millis(25);
 /// Commands that may wait to be written; callers beyond wait for room, inside their deadline.
 const QUEUE: usize = 1_024;
 
@@ -114,7 +112,7 @@ impl Manager {
         let open = Arc::new(AtomicBool::new(true));
         let config = AsyncConnectionConfig::new()
             .set_pipeline_buffer_size(QUEUE)
-            // The link's deadline for connecting holds meanwhile.
+            // Each call says how long it waits, and the link how long connecting may take.
             .set_response_timeout(None)
             .set_push_sender(self.listener(Arc::clone(&open)));
         let (mut connection, driver) = {
@@ -128,7 +126,6 @@ impl Manager {
             // What was heard of before is not tracked by this connection.
             near.clear();
         }
-        connection.set_response_timeout(REPLY);
         Ok(Session {
             connection,
             open,

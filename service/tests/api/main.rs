@@ -10,6 +10,7 @@
 mod caching;
 mod faults;
 mod harness;
+mod history;
 mod http1;
 mod lifecycle;
 mod openapi;

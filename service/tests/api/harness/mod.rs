@@ -3,6 +3,7 @@
 mod authority;
 mod client;
 mod process;
+mod proxy;
 mod raw;
 mod servers;
 mod shared;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 pub(crate) use authority::{Authority, Certificate, Validity};
 pub(crate) use client::{Answer, Connection, get, request, send};
 pub(crate) use process::{Api, Ended, Process, run_to_end};
+pub(crate) use proxy::{Meddling, Proxy, Way};
 pub(crate) use raw::{Raw, RawAnswer};
 pub(crate) use servers::{PostgresServer, RedisServer, free_port};
 pub(crate) use shared::{Database, RedisDatabase};

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::patiently;
+use super::{get, patiently};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_api");
 
@@ -81,6 +81,20 @@ impl Api {
 
     pub(crate) async fn complained(&mut self, message: &str, why: &str) -> Value {
         self.process.complained(message, why).await
+    }
+
+    /// Whether the log has a line with this message by now.
+    pub(crate) fn has_logged(&self, message: &str) -> bool {
+        self.process.stdout.has(message)
+    }
+
+    /// The sum of a counter's series whose line begins so.
+    pub(crate) async fn metric(&self, series: &str) -> f64 {
+        let scraped = get(self.metrics_address, "/metrics").await;
+        let text = String::from_utf8(scraped.body.to_vec()).unwrap();
+        let lines = text.lines().filter(|line| line.starts_with(series));
+        let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        values.sum()
     }
 
     pub(crate) async fn ended(self) -> Ended {
@@ -161,6 +175,14 @@ impl Output {
             }
         });
         Self { lines, reader }
+    }
+
+    fn has(&self, message: &str) -> bool {
+        let message = format!("\"message\":\"{message}\"");
+        self.lines
+            .borrow()
+            .iter()
+            .any(|line| line.contains(&message))
     }
 
     async fn line(&mut self, message: &str, fits: impl Fn(&Value) -> bool) -> Value {

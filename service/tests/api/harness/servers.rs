@@ -6,14 +6,17 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use bb8_redis::redis;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, User};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
-use super::{Certificate, eventually, patiently};
+use super::shared::connect;
+use super::{Certificate, Proxy, eventually, patiently};
 
 /// A free port below the ephemeral range: a client that keeps dialling a dead server in that range may at last connect to itself.
 pub(crate) fn free_port() -> u16 {
@@ -112,6 +115,56 @@ impl RedisServer {
         self.server.signal(signal);
     }
 
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes it a replica of another server, and waits until it follows.
+    pub(crate) async fn replicate(&self, port: u16) {
+        let mut connection = self.connect().await;
+        let () = redis::cmd("REPLICAOF")
+            .arg("127.0.0.1")
+            .arg(port)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        eventually("a replica", async || {
+            let info: String = redis::cmd("INFO")
+                .arg("replication")
+                .query_async(&mut connection)
+                .await
+                .unwrap();
+            info.contains("master_link_status:up").then_some(())
+        })
+        .await;
+    }
+
+    /// What is stored under a key; empty where nothing is.
+    pub(crate) async fn get(&self, key: &str) -> String {
+        let mut connection = self.connect().await;
+        let held: Option<String> = redis::cmd("GET")
+            .arg(key)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        held.unwrap_or_default()
+    }
+
+    pub(crate) async fn delete(&self, key: &str) {
+        let mut connection = self.connect().await;
+        let deleted: i64 = redis::cmd("DEL")
+            .arg(key)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(deleted, 1, "{key} was there");
+    }
+
+    async fn connect(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(self.url.as_str()).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+
     fn spawn(options: &[OsString]) -> Server {
         let common = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
         Server::start(Command::new("redis-server").args(options).args(common))
@@ -134,6 +187,49 @@ impl PostgresServer {
             format!("postgres://api@127.0.0.1:{port}/postgres?sslmode=disable")
         })
         .await
+    }
+
+    /// Counts statements, see [`Self::finds`].
+    pub(crate) async fn start_counting() -> Self {
+        let directory = Self::initialized().await;
+        let options = &["-cshared_preload_libraries=pg_stat_statements"];
+        let server = Self::start_in(directory, options, |port| {
+            format!("postgres://api@127.0.0.1:{port}/postgres?sslmode=disable")
+        })
+        .await;
+        let extension = "CREATE EXTENSION pg_stat_statements";
+        connect(&server.url)
+            .await
+            .batch_execute(extension)
+            .await
+            .unwrap();
+        server
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        connect(&self.url).await
+    }
+
+    /// How often an item was looked for by its id.
+    pub(crate) async fn finds(&self) -> i64 {
+        let calls = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements
+                     WHERE query LIKE 'SELECT id, name%FROM items WHERE id = $1'";
+        let row = connect(&self.url)
+            .await
+            .query_one(calls, &[])
+            .await
+            .unwrap();
+        row.get(0)
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its URL by way of a proxy.
+    pub(crate) fn through(&self, proxy: &Proxy) -> String {
+        self.url
+            .replace(&format!(":{}/", self.port), &format!(":{}/", proxy.port))
     }
 
     /// Wants the password `canary`, which is not in the URL.

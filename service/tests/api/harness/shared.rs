@@ -1,12 +1,13 @@
 //! The PostgreSQL and the Redis that the whole run shares: a database of each for every test.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bb8_redis::redis;
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
-use super::eventually;
+use super::{Proxy, eventually};
 
 /// A fresh database of the shared PostgreSQL, dropped with this value.
 pub(crate) struct Database {
@@ -89,6 +90,31 @@ impl RedisDatabase {
     }
 }
 
+impl RedisDatabase {
+    /// The server's port.
+    pub(crate) fn port(&self) -> u16 {
+        port(&self.url)
+    }
+
+    /// How long a key still lives.
+    pub(crate) async fn life(&self, key: &str) -> Duration {
+        let client = redis::Client::open(self.url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let left: i64 = redis::cmd("PTTL")
+            .arg(key)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        Duration::from_millis(left.try_into().expect("it lives, and not for ever"))
+    }
+
+    /// This database's URL by way of a proxy.
+    pub(crate) fn through(&self, proxy: &Proxy) -> String {
+        let direct = format!(":{}/", self.port());
+        self.url.replace(&direct, &format!(":{}/", proxy.port))
+    }
+}
+
 impl Drop for RedisDatabase {
     fn drop(&mut self) {
         let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +122,7 @@ impl Drop for RedisDatabase {
     }
 }
 
-async fn connect(url: &str) -> Client {
+pub(super) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
@@ -116,4 +142,11 @@ fn with_path(url: &str, path: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap();
     let authority = rest.split('/').next().unwrap();
     format!("{scheme}://{authority}/{path}{query}")
+}
+
+/// The port in a URL that names one.
+fn port(url: &str) -> u16 {
+    let (_, authority) = url.split_once("://").unwrap();
+    let authority = authority.split('/').next().unwrap();
+    authority.rsplit(':').next().unwrap().parse().unwrap()
 }
