@@ -25,6 +25,7 @@ test: ## Run all tests, with a PostgreSQL and a Redis that end with them
 	@scripts/setup --test
 	@cargo build --workspace --all-targets --locked
 	@target/python/bin/python -m pytest -q tests/clients
+	@$(EVENKEEL) local data -- target/python/bin/python -m pytest -q service/tests/description
 	@# Tests wait more than they work, so more of them than cores run at once; each takes a Redis database of 15.
 	@rm -rf $(RECORD)
 	@exec env RUST_TEST_THREADS=$${RUST_TEST_THREADS:-5} EVENKEEL_RECORD=$(RECORD) $(EVENKEEL) local data -- cargo test --workspace --locked

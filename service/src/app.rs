@@ -18,16 +18,19 @@ use crate::cli::{self, Command};
 use crate::config::{BaseConfig, Environment, Problem, ServeConfig};
 use crate::deadline::Deadlines;
 use crate::http::{self, Api, ApiError, Reply};
-use crate::items::{self, Cache, Catalogue, SharedFlights, StalePassword, Store};
+use crate::items::{self, Cache, Catalogue, Owed, SharedFlights, StalePassword, Store};
 use crate::metrics::Metrics;
 use crate::migrate::{self, MigrateError};
 use crate::presence::Presence;
-use crate::server::{self, Answer, Lane};
+use crate::server::{self, Answer, Lane, Slots};
 use crate::shutdown::{self, Drain, Drained};
 use crate::{logging, logging::chain};
 
 /// Wrong arguments or environment: EX_USAGE of sysexits(3).
 const USAGE: u8 = 64;
+
+/// Connections to the metrics' port; not those of the API, which scrapes must find room beside.
+const SCRAPES: usize = 64;
 
 /// Runs the command that `arguments` name and returns the process's exit code: 0 done, 1 failed, 64 wrong arguments or environment.
 ///
@@ -109,6 +112,7 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
         config: &config,
         metrics: Arc::clone(&metrics),
         flights: items::flights(),
+        owed: Arc::default(),
         postgresql: Presence::of("PostgreSQL"),
         redis: Presence::of("Redis"),
         stale_password: stale_password.clone(),
@@ -141,8 +145,10 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
     let lanes = workers.into_iter().map(|worker| worker.lane).collect();
     drop(shared.drain);
     let here = Lane::new(runtime::Handle::current(), Arc::new(scraper));
-    tokio::spawn(server::serve(listener, lanes, drain.clone()));
-    tokio::spawn(server::serve(scrapes, vec![here], drain));
+    let slots = Slots::new(server::raise_file_limit(config.workers));
+    tokio::spawn(server::serve(listener, lanes, slots, drain.clone()));
+    let slots = Slots::new(SCRAPES);
+    tokio::spawn(server::serve(scrapes, vec![here], slots, drain));
 
     let (reason, outcome) = tokio::select! {
         signal = stop.requested() => (signal, Ok(())),
@@ -165,6 +171,7 @@ struct Shared<'a> {
     config: &'a ServeConfig,
     metrics: Arc<Metrics>,
     flights: SharedFlights,
+    owed: Arc<Owed>,
     postgresql: Arc<Presence>,
     redis: Arc<Presence>,
     stale_password: StalePassword,
@@ -194,6 +201,7 @@ impl Shared<'_> {
             self.config.redis.reveal(),
             self.config.cache,
             deadlines,
+            Arc::clone(&self.owed),
             &self.redis,
         )?;
         let catalogue = Arc::new(Catalogue::new(
@@ -207,6 +215,7 @@ impl Shared<'_> {
             Arc::clone(&catalogue),
             Arc::clone(&self.metrics),
             &self.config.version,
+            self.config.access_log,
             self.drain.clone(),
         )?;
         let lane = Lane::new(runtime.clone(), Arc::new(api));

@@ -32,6 +32,7 @@ Environment:
   METRICS_PORT     port of /metrics, default 9100; 0 takes a free one
   SERVICE_VERSION  the version to report, default the package's
   RUST_LOG         log filter, default info
+  ACCESS_LOG       on (default), off, or the share of requests to log, as 0.01
 
 Exit codes: 0 done, 1 failed, 64 wrong arguments or environment.
 ";

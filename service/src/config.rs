@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::reader::Problem;
 use self::reader::{Reader, StoreVariables};
+use crate::http::AccessLog;
 use crate::items::Settings;
 use crate::secret::Secret;
 use crate::tls;
@@ -34,6 +35,7 @@ pub(crate) struct ServeConfig {
     pub(crate) cache: Settings,
     /// Threads that serve.
     pub(crate) workers: NonZeroUsize,
+    pub(crate) access_log: AccessLog,
     /// Fit for a `Server` header and a metric label.
     pub(crate) version: String,
     pub(crate) base: BaseConfig,
@@ -80,6 +82,7 @@ impl ServeConfig {
         let ttl = reader.or("CACHE_TTL", Duration::from_secs(60), ttl);
         let near = reader.or("NEAR_CACHE", false, switch);
         let workers = reader.or("WORKERS", default_workers(), workers);
+        let access_log = reader.or("ACCESS_LOG", AccessLog::ON, AccessLog::parse);
         let version = reader.or(
             "SERVICE_VERSION",
             env!("CARGO_PKG_VERSION").to_owned(),
@@ -104,6 +107,7 @@ impl ServeConfig {
                     near: near?,
                 },
                 workers: workers?,
+                access_log: access_log?,
                 version: version?,
                 base: base?,
             })
@@ -265,6 +269,7 @@ mod tests {
             ("CACHE_TTL", "0"),
             ("NEAR_CACHE", "maybe"),
             ("WORKERS", "0"),
+            ("ACCESS_LOG", "maybe"),
         ])
         .unwrap_err();
         let names: Vec<_> = problems
@@ -283,6 +288,7 @@ mod tests {
                 "CACHE_TTL",
                 "NEAR_CACHE",
                 "WORKERS",
+                "ACCESS_LOG",
                 "SERVICE_VERSION"
             ]
         );

@@ -1,7 +1,5 @@
 //! What Prometheus sees. Label sets are closed: never a path, an id or a header. Series that alerts look at exist from the start.
 
-use std::time::Duration;
-
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
     Registry, TextEncoder,
@@ -122,14 +120,14 @@ impl Metrics {
         })
     }
 
-    /// Counts one answered request.
-    pub(crate) fn answered(&self, method: &str, route: &str, status: &str, took: Duration) {
-        self.requests
-            .with_label_values(&[method, route, status])
-            .inc();
-        self.durations
-            .with_label_values(&[method, route])
-            .observe(took.as_secs_f64());
+    /// The counter of requests with these labels.
+    pub(crate) fn requests(&self, method: &str, route: &str, status: &str) -> IntCounter {
+        self.requests.with_label_values(&[method, route, status])
+    }
+
+    /// The histogram of requests' durations with these labels.
+    pub(crate) fn durations(&self, method: &str, route: &str) -> Histogram {
+        self.durations.with_label_values(&[method, route])
     }
 
     /// The histogram of waits for connections of the pool `pool`.

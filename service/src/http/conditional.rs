@@ -5,19 +5,20 @@
 use hyper::HeaderMap;
 use hyper::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
+use super::text::Text;
 use crate::items::PriorVersion;
 
-/// The tag of a version.
-pub(crate) fn etag(version: i64) -> String {
-    format!("\"{version}\"")
+/// The tag of a version: 19 digits, a sign and two quotes at most.
+pub(crate) fn etag(version: i64) -> Text<22> {
+    Text::of(format_args!("\"{version}\""))
 }
 
 /// Whether `If-None-Match` names this version, so that the client has it already.
 pub(crate) fn is_known(headers: &HeaderMap, version: i64) -> bool {
-    let tag = etag(version);
-    elements(headers.get_all(IF_NONE_MATCH).iter()).any(|element| {
+    let known = headers.get_all(IF_NONE_MATCH);
+    elements(known.iter()).any(|element| {
         // The comparison is weak here.
-        element == "*" || element.strip_prefix("W/").unwrap_or(element) == tag
+        element == "*" || element.strip_prefix("W/").unwrap_or(element) == etag(version).as_str()
     })
 }
 
@@ -33,7 +34,7 @@ pub(crate) fn prior_version(headers: &HeaderMap) -> PriorVersion {
     // The comparison is strong here, character by character: a weak tag never matches, nor does a number written otherwise.
     let versions = elements.iter().filter_map(|element| {
         let version = element.strip_prefix('"')?.strip_suffix('"')?.parse().ok()?;
-        (etag(version) == *element).then_some(version)
+        (etag(version).as_str() == *element).then_some(version)
     });
     PriorVersion::OneOf(versions.collect())
 }

@@ -5,13 +5,15 @@
 use std::error::Error;
 
 use http_body_util::Full;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Reply;
+use super::reply::set_cache_status;
 use super::request_id::RequestId;
-use crate::items::{CatalogueError, Invalid};
+use crate::items::{CatalogueError, Invalid, Source};
 use crate::logging::chain;
 
 /// Why a request is not answered with what it asks for.
@@ -21,12 +23,16 @@ pub(crate) enum Failure {
     NoRoute,
     #[error("there is no item with this id")]
     NoItem,
+    #[error("there is no item with this id")]
+    Absent(Source),
     #[error("this method is not allowed here; {allow} are")]
     Method { allow: &'static str },
     #[error("the request must have one Host header")]
     Host,
     #[error("{0}")]
     Query(String),
+    #[error("the path and its query are longer than {most} bytes")]
+    TargetTooLong { most: usize },
     #[error("the body must be application/json")]
     MediaType,
     #[error("the body must not be compressed: Content-Encoding is not supported")]
@@ -48,9 +54,10 @@ pub(crate) enum Failure {
 }
 
 /// The members of RFC 9457, section 3.1, and two extensions.
-#[derive(Serialize)]
-struct Problem<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Problem<'a> {
     /// The status says it all, so there is no type of our own.
+    #[schema(example = "about:blank")]
     r#type: &'static str,
     title: &'a str,
     status: u16,
@@ -91,17 +98,28 @@ impl Failure {
         if let Self::Method { allow } = self {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
+        if matches!(
+            self,
+            Self::Host | Self::TargetTooLong { .. } | Self::BodyLate
+        ) {
+            // Who asks like this will not do better on this connection.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Self::Absent(source) = self {
+            set_cache_status(&mut reply, *source);
         }
         reply
     }
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::NoRoute | Self::NoItem => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::NoItem | Self::Absent(_) => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Host | Self::Query(_) | Self::BodyBroken(_) => StatusCode::BAD_REQUEST,
+            Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::MediaType | Self::ContentEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyLate => StatusCode::REQUEST_TIMEOUT,

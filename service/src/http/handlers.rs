@@ -1,9 +1,11 @@
 //! What each route does.
 
 use hyper::body::{Body, Bytes};
-use hyper::header::{ETAG, LINK, LOCATION};
-use hyper::{HeaderMap, Request, StatusCode};
+use hyper::header::{LINK, LOCATION};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::failure::Failure;
 use super::page::Page;
@@ -17,32 +19,25 @@ pub(crate) async fn read(
     headers: &HeaderMap,
 ) -> Result<Reply, Failure> {
     let read = catalogue.read(id).await?;
-    let document = read.document.ok_or(Failure::NoItem)?;
+    let document = read.document.ok_or(Failure::Absent(read.source))?;
     let mut answer = if conditional::is_known(headers, document.version) {
-        let mut answer = reply::empty(StatusCode::NOT_MODIFIED);
-        reply::set(&mut answer, ETAG, &conditional::etag(document.version))?;
-        answer
+        reply::not_modified(document.version)
     } else {
-        reply::document(StatusCode::OK, &document)?
+        reply::document(StatusCode::OK, &document)
     };
-    reply::set_cache_status(&mut answer, read.source)?;
+    reply::set_cache_status(&mut answer, read.source);
     Ok(answer)
 }
 
 /// `GET /items`
 pub(crate) async fn list(catalogue: &Catalogue, query: Option<&str>) -> Result<Reply, Failure> {
-    #[derive(Serialize)]
-    struct Listing<'a> {
-        items: &'a [Item],
-    }
     let page = Page::parse(query)?;
     // One more than the page holds tells whether another follows.
     let mut items = catalogue.list(page.after, page.limit + 1).await?;
     let fits = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let more = items.len() > fits;
     items.truncate(fits);
-    let json = serde_json::to_vec(&Listing { items: &items }).map_err(CatalogueError::from)?;
-    let mut answer = reply::json(StatusCode::OK, json);
+    let mut answer = written(StatusCode::OK, &Listing { items: &items })?;
     if let (true, Some(last)) = (more, items.last()) {
         reply::set(&mut answer, LINK, &page.link_to_next(last.id))?;
     }
@@ -50,15 +45,19 @@ pub(crate) async fn list(catalogue: &Catalogue, query: Option<&str>) -> Result<R
 }
 
 /// `POST /items`
-pub(crate) async fn create<B>(catalogue: &Catalogue, request: Request<B>) -> Result<Reply, Failure>
+pub(crate) async fn create<B>(
+    catalogue: &Catalogue,
+    head: &Parts,
+    body: B,
+) -> Result<Reply, Failure>
 where
     B: Body<Data = Bytes>,
     B::Error: std::error::Error + Send + Sync + 'static,
 {
-    let draft = draft(request).await?;
+    let draft = draft(&head.headers, body).await?;
     let created = catalogue.create(draft).await?;
     let (id, document) = &created.value;
-    let mut answer = reply::document(StatusCode::CREATED, document)?;
+    let mut answer = reply::document(StatusCode::CREATED, document);
     reply::set_write_status(&mut answer, created.stored);
     reply::set(&mut answer, LOCATION, &format!("/items/{}", id.get()))?;
     Ok(answer)
@@ -68,16 +67,17 @@ where
 pub(crate) async fn replace<B>(
     catalogue: &Catalogue,
     id: ItemId,
-    request: Request<B>,
+    head: &Parts,
+    body: B,
 ) -> Result<Reply, Failure>
 where
     B: Body<Data = Bytes>,
     B::Error: std::error::Error + Send + Sync + 'static,
 {
-    let prior = conditional::prior_version(request.headers());
-    let draft = draft(request).await?;
+    let prior = conditional::prior_version(&head.headers);
+    let draft = draft(&head.headers, body).await?;
     let replaced = done(catalogue.replace(id, draft, prior).await?)?;
-    let mut answer = reply::document(StatusCode::OK, &replaced.value)?;
+    let mut answer = reply::document(StatusCode::OK, &replaced.value);
     reply::set_write_status(&mut answer, replaced.stored);
     Ok(answer)
 }
@@ -96,37 +96,83 @@ pub(crate) async fn delete(
 }
 
 /// `GET /health`: whether this process serves, whatever its stores do.
-pub(crate) fn health(version: &str) -> Reply {
-    let body = serde_json::json!({"status": "ok", "version": version});
-    reply::json(StatusCode::OK, body.to_string())
+pub(crate) fn health(version: &str) -> Result<Reply, Failure> {
+    let status = Word::Ok;
+    written(StatusCode::OK, &Health { status, version })
 }
 
 /// `GET /ready`: whether every dependency answers.
-pub(crate) async fn ready(catalogue: &Catalogue) -> Reply {
+pub(crate) async fn ready(catalogue: &Catalogue) -> Result<Reply, Failure> {
     let found = catalogue.dependencies().await;
-    let word = |answers: bool| if answers { "ok" } else { "unavailable" };
+    let word = |answers: bool| if answers { Word::Ok } else { Word::Unavailable };
+    let dependency = |answers| Dependency {
+        status: word(answers),
+    };
     let all = found.postgresql && found.redis;
-    let body = serde_json::json!({
-        "status": word(all),
-        "dependencies": {
-            "postgresql": {"status": word(found.postgresql)},
-            "redis": {"status": word(found.redis)},
+    let body = Readiness {
+        status: word(all),
+        dependencies: Dependencies {
+            postgresql: dependency(found.postgresql),
+            redis: dependency(found.redis),
         },
-    });
+    };
     let status = if all {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    reply::json(status, body.to_string())
+    written(status, &body)
 }
 
-async fn draft<B>(request: Request<B>) -> Result<Draft, Failure>
+/// A page of items.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Listing<'a> {
+    items: &'a [Item],
+}
+
+/// What the load balancer reads.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health<'a> {
+    status: Word,
+    version: &'a str,
+}
+
+/// Whether all is there, and what is.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    status: Word,
+    dependencies: Dependencies,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Dependencies {
+    postgresql: Dependency,
+    redis: Dependency,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Dependency {
+    status: Word,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Ok,
+    Unavailable,
+}
+
+fn written(status: StatusCode, body: &impl Serialize) -> Result<Reply, Failure> {
+    let json = serde_json::to_vec(body).map_err(CatalogueError::from)?;
+    Ok(reply::json(status, json))
+}
+
+async fn draft<B>(headers: &HeaderMap, body: B) -> Result<Draft, Failure>
 where
     B: Body<Data = Bytes>,
     B::Error: std::error::Error + Send + Sync + 'static,
 {
-    let json = body::read_json(request).await?;
+    let json = body::read_json(headers, body).await?;
     parse_draft(&json).map_err(Failure::Invalid)
 }
 

@@ -1,15 +1,22 @@
 //! The API over HTTP: one request in, one response out. Knows no store.
 
+mod access;
 mod body;
 mod conditional;
+mod documentation;
 mod failure;
 mod guard;
 mod handlers;
+mod openapi;
 mod page;
 mod reply;
 mod request_id;
 mod routes;
 mod scrape;
+mod tally;
+mod text;
+mod timing;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,30 +24,43 @@ use std::time::Instant;
 use http_body_util::Full;
 use hyper::body::{Body, Bytes};
 use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SERVER};
-use hyper::{HeaderMap, Method, Request, Response, Version};
+use hyper::http::request::Parts;
+use hyper::{Request, Response, Version};
 
+use self::access::Answered;
+use self::failure::Failure;
+use self::request_id::RequestId;
+use self::routes::{Routes, Target};
+use self::tally::{Kind, Tally};
+use self::timing::{SERVER_TIMING, Timings};
+use self::trace::{Span, TRACEPARENT};
 use crate::items::Catalogue;
 use crate::metrics::Metrics;
 use crate::shutdown::Drain;
-use failure::Failure;
-use request_id::RequestId;
-use routes::{Routes, Target};
 
-pub(crate) use routes::documented_answers;
-pub(crate) use scrape::scrape;
+pub(crate) use self::access::AccessLog;
+pub(crate) use self::routes::documented_answers;
+pub(crate) use self::scrape::scrape;
 
 /// Every response of this program.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Bytes of a path and its query at most.
+const MAX_TARGET: usize = 8 << 10;
+
 /// The API, shared by all connections.
 pub(crate) struct Api {
     catalogue: Arc<Catalogue>,
     metrics: Arc<Metrics>,
+    tally: Tally,
+    access_log: AccessLog,
     routes: Routes,
     version: String,
     server: HeaderValue,
+    /// The OpenAPI document.
+    description: Bytes,
     drain: Drain,
 }
 
@@ -51,6 +71,8 @@ pub(crate) enum ApiError {
     Routes(#[from] matchit::InsertError),
     #[error("the version does not fit a header")]
     Version(#[from] hyper::header::InvalidHeaderValue),
+    #[error("the API's description cannot be written as JSON")]
+    Description(#[from] serde_json::Error),
 }
 
 impl Api {
@@ -58,14 +80,18 @@ impl Api {
         catalogue: Arc<Catalogue>,
         metrics: Arc<Metrics>,
         version: &str,
+        access_log: AccessLog,
         drain: Drain,
     ) -> Result<Self, ApiError> {
         Ok(Self {
             catalogue,
             metrics,
+            tally: Tally::new(),
+            access_log,
             routes: Routes::new()?,
             version: version.to_owned(),
             server: HeaderValue::from_str(&format!("api/{version}"))?,
+            description: openapi::describe(version)?,
             drain,
         })
     }
@@ -77,107 +103,86 @@ impl Api {
         B::Error: std::error::Error + Send + Sync + 'static,
     {
         let started = Instant::now();
-        let id = RequestId::take_or_make(request.headers());
-        let target = self.routes.resolve(request.method(), request.uri().path());
-        let line = Line::of(&request, &target);
+        let (head, body) = request.into_parts();
+        let id = RequestId::take_or_make(&head.headers);
+        let span = Span::begin(&head.headers);
+        let target = self.routes.resolve(&head.method, head.uri.path());
+        let kind = Kind::of(&head.method, target.route());
 
-        let answer = guard::catch_panic(self.answer(target, request)).await;
+        let answer = guard::catch_panic(self.answer(target, &head, body)).await;
         let mut reply = match answer {
             Ok(Ok(reply)) => reply,
             Ok(Err(failure)) => failure.reply(&id),
             Err(guard::Panicked) => Failure::Panicked.reply(&id),
         };
 
+        let took = started.elapsed();
         let headers = reply.headers_mut();
         headers.insert(SERVER, self.server.clone());
         headers.insert(REQUEST_ID, id.header());
+        headers.insert(TRACEPARENT, span.text().header());
+        if timing::is_wanted(&head.headers) {
+            headers.insert(SERVER_TIMING, timing::header(took, Timings::default()));
+        }
         if self.drain.is_draining() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        let took = started.elapsed();
         let status = reply.status();
-        self.metrics
-            .answered(line.method, line.route, status.as_str(), took);
-        tracing::info!(
-            request_id = id.as_str(),
-            method = line.method,
-            route = line.route,
-            path = line.path,
-            status = status.as_u16(),
-            duration_ms = took.as_secs_f64() * 1000.0,
-            trace = line.trace,
-            "answered"
-        );
+        self.tally.count(&self.metrics, kind, status, took);
+        self.access_log.write(&Answered {
+            head: &head,
+            id: &id,
+            span: &span,
+            method: kind.method,
+            route: kind.route,
+            status,
+            took,
+        });
         reply
     }
 
-    async fn answer<B>(&self, target: Target, request: Request<B>) -> Result<Reply, Failure>
+    async fn answer<B>(&self, target: Target, head: &Parts, body: B) -> Result<Reply, Failure>
     where
         B: Body<Data = Bytes> + Send,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        if !names_host(&request) {
+        if !names_host(head) {
             return Err(Failure::Host);
         }
-        match target {
-            Target::List => handlers::list(&self.catalogue, request.uri().query()).await,
-            Target::Create => handlers::create(&self.catalogue, request).await,
-            Target::Read(id) => handlers::read(&self.catalogue, id, request.headers()).await,
-            Target::Replace(id) => handlers::replace(&self.catalogue, id, request).await,
-            Target::Delete(id) => handlers::delete(&self.catalogue, id, request.headers()).await,
-            Target::Health => Ok(handlers::health(&self.version)),
-            Target::Ready => Ok(handlers::ready(&self.catalogue).await),
-            Target::WrongMethod { allow, .. } => Err(Failure::Method { allow }),
-            Target::Unknown => Err(Failure::NoRoute),
-            Target::NoSuchItem(_) => Err(Failure::NoItem),
+        if head
+            .uri
+            .path_and_query()
+            .is_some_and(|path| path.as_str().len() > MAX_TARGET)
+        {
+            return Err(Failure::TargetTooLong { most: MAX_TARGET });
         }
-    }
-}
-
-/// What the log and the metrics say of a request.
-struct Line {
-    method: &'static str,
-    route: &'static str,
-    /// Shortened: a client chooses it.
-    path: String,
-    trace: Option<String>,
-}
-
-impl Line {
-    fn of<B>(request: &Request<B>, target: &Target) -> Self {
-        Self {
-            method: method_label(request.method()),
-            route: target.route(),
-            path: request.uri().path().chars().take(200).collect(),
-            trace: trace(request.headers()),
+        match target {
+            Target::List => handlers::list(&self.catalogue, head.uri.query()).await,
+            Target::Create => handlers::create(&self.catalogue, head, body).await,
+            Target::Read(id) => handlers::read(&self.catalogue, id, &head.headers).await,
+            Target::Replace(id) => handlers::replace(&self.catalogue, id, head, body).await,
+            Target::Delete(id) => handlers::delete(&self.catalogue, id, &head.headers).await,
+            Target::Health => handlers::health(&self.version),
+            Target::Ready => handlers::ready(&self.catalogue).await,
+            Target::Description => Ok(documentation::description(self.description.clone())),
+            Target::Docs => Ok(documentation::page()),
+            Target::Asset(asset) => Ok(asset.reply()),
+            Target::Options(route) => Ok(reply::options(routes::allow(route))),
+            Target::WrongMethod(route) => Err(Failure::Method {
+                allow: routes::allow(route),
+            }),
+            Target::Unknown | Target::NoSuchAsset => Err(Failure::NoRoute),
+            Target::NoSuchItem => Err(Failure::NoItem),
         }
     }
 }
 
 /// HTTP/1.1 requests name one host; any other must be refused (RFC 9112, section 3.2).
-fn names_host<B>(request: &Request<B>) -> bool {
-    let hosts = request.headers().get_all(HOST).iter().count();
-    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
-}
-
-/// The load balancer's trace id, or else the caller's.
-fn trace(headers: &HeaderMap) -> Option<String> {
-    let value = headers
-        .get("x-amzn-trace-id")
-        .or_else(|| headers.get("traceparent"))?;
-    Some(value.to_str().ok()?.chars().take(200).collect())
-}
-
-/// A closed set: a client can send any method.
-fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::PATCH => "PATCH",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
+fn names_host(head: &Parts) -> bool {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(_), None) => true,
+        (None, _) => head.version < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
     }
 }

@@ -3,9 +3,9 @@
 use super::failure::Failure;
 
 /// Items on a page when the client names no number.
-const DEFAULT_LIMIT: i64 = 20;
+pub(crate) const DEFAULT_LIMIT: i64 = 20;
 /// Items on a page at most.
-const MAX_LIMIT: i64 = 100;
+pub(crate) const MAX_LIMIT: i64 = 100;
 
 /// A page of the listing: at most `limit` items with an id above `after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

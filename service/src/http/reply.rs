@@ -1,13 +1,12 @@
 //! Answers that are not problems.
 
-use std::time::Duration;
-
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
+use hyper::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::conditional::etag;
+use super::text::Text;
 use super::{Reply, failure::Failure};
 use crate::items::{Document, Source};
 
@@ -21,6 +20,15 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
     reply
 }
 
+/// An answer to OPTIONS.
+pub(crate) fn options(allow: &'static str) -> Reply {
+    let mut reply = empty(StatusCode::NO_CONTENT);
+    reply
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allow));
+    reply
+}
+
 /// An answer that is JSON already.
 pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
@@ -31,15 +39,26 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
 }
 
 /// An item with its entity tag.
-pub(crate) fn document(status: StatusCode, document: &Document) -> Result<Reply, Failure> {
+pub(crate) fn document(status: StatusCode, document: &Document) -> Reply {
     let mut reply = json(status, document.json.clone());
-    set(&mut reply, ETAG, &etag(document.version))?;
-    Ok(reply)
+    reply
+        .headers_mut()
+        .insert(ETAG, etag(document.version).header());
+    reply
+}
+
+/// An answer to a client that has this version already.
+pub(crate) fn not_modified(version: i64) -> Reply {
+    let mut reply = empty(StatusCode::NOT_MODIFIED);
+    reply.headers_mut().insert(ETAG, etag(version).header());
+    reply
 }
 
 /// Says what the cache did.
-pub(crate) fn set_cache_status(reply: &mut Reply, source: Source) -> Result<(), Failure> {
-    set(reply, CACHE_STATUS, &cache_status(source))
+pub(crate) fn set_cache_status(reply: &mut Reply, source: Source) {
+    reply
+        .headers_mut()
+        .insert(CACHE_STATUS, cache_status(source).header());
 }
 
 /// Says whether the cache has taken a write.
@@ -62,24 +81,29 @@ pub(crate) fn set(reply: &mut Reply, name: HeaderName, text: &str) -> Result<(),
     Ok(())
 }
 
-fn cache_status(source: Source) -> String {
-    let hit = |left: Duration, detail| format!("api; hit; ttl={}{detail}", left.as_secs());
+/// The longest is a bypass that was collapsed.
+fn cache_status(source: Source) -> Text<48> {
     let and = |collapsed| if collapsed { "; collapsed" } else { "" };
     match source {
-        Source::Hit { left, near: false } => hit(left, ""),
-        Source::Hit { left, near: true } => hit(left, "; detail=near"),
+        Source::Hit { left, near } => {
+            let detail = if near { "; detail=near" } else { "" };
+            Text::of(format_args!("api; hit; ttl={}{detail}", left.as_secs()))
+        }
         Source::Miss { stored, collapsed } => {
             let stored = if stored { "; stored" } else { "" };
-            format!("api; fwd=miss{stored}{}", and(collapsed))
+            Text::of(format_args!("api; fwd=miss{stored}{}", and(collapsed)))
         }
-        Source::Bypass { collapsed } => {
-            format!("api; fwd=bypass{}; detail=unavailable", and(collapsed))
-        }
+        Source::Bypass { collapsed } => Text::of(format_args!(
+            "api; fwd=bypass{}; detail=unavailable",
+            and(collapsed)
+        )),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -100,7 +124,7 @@ mod tests {
                 "api; fwd=bypass; collapsed; detail=unavailable",
             ),
         ] {
-            assert_eq!(cache_status(source), text);
+            assert_eq!(cache_status(source).as_str(), text);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use hyper::HeaderMap;
 use hyper::header::HeaderValue;
-use uuid::Uuid;
+use uuid::Builder;
+use uuid::fmt::Hyphenated;
 
 use super::REQUEST_ID;
 
@@ -10,27 +11,42 @@ use super::REQUEST_ID;
 const MAX: usize = 128;
 
 /// A request's id: 1 to 128 visible ASCII characters without quotes or backslashes.
-pub(crate) struct RequestId(HeaderValue);
+pub(crate) enum RequestId {
+    Given(HeaderValue),
+    /// A UUID in text.
+    Made([u8; Hyphenated::LENGTH]),
+}
 
 impl RequestId {
     pub(crate) fn take_or_make(headers: &HeaderMap) -> Self {
         let given = headers
             .get(REQUEST_ID)
             .filter(|value| is_fit(value.as_bytes()));
-        Self(given.cloned().unwrap_or_else(Self::make))
+        given.cloned().map_or_else(Self::make, Self::Given)
     }
 
     pub(crate) fn header(&self) -> HeaderValue {
-        self.0.clone()
+        match self {
+            Self::Given(value) => value.clone(),
+            Self::Made(_) => {
+                HeaderValue::from_str(self.as_str()).unwrap_or(HeaderValue::from_static("unknown"))
+            }
+        }
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        match self {
+            Self::Given(value) => value.to_str().unwrap_or_default(),
+            Self::Made(text) => std::str::from_utf8(text).unwrap_or_default(),
+        }
     }
 
-    fn make() -> HeaderValue {
-        HeaderValue::from_str(&Uuid::new_v4().to_string())
-            .unwrap_or(HeaderValue::from_static("unknown"))
+    /// A random UUID. It must be unique, not secret, so the thread's own generator does, without a system call.
+    fn make() -> Self {
+        let uuid = Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid();
+        let mut text = [0; Hyphenated::LENGTH];
+        uuid.hyphenated().encode_lower(&mut text);
+        Self::Made(text)
     }
 }
 
@@ -48,15 +64,18 @@ mod tests {
     fn id(given: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, HeaderValue::from_str(given).unwrap());
-        RequestId::take_or_make(&headers).as_str().to_owned()
+        let id = RequestId::take_or_make(&headers);
+        assert_eq!(id.header(), id.as_str());
+        id.as_str().to_owned()
     }
 
     #[test]
     fn a_fit_id_is_kept_and_any_other_replaced() {
         assert_eq!(id("trace-1:2/3"), "trace-1:2/3");
         for bad in ["", "two words", "a\"b", &"x".repeat(MAX + 1)] {
-            let made = id(bad);
-            assert_eq!(made.len(), 36, "{bad}: {made}");
+            let made = uuid::Uuid::parse_str(&id(bad)).unwrap();
+            assert_eq!(made.get_version_num(), 4, "{bad}: {made}");
+            assert_ne!(id(bad), id(bad));
         }
     }
 }

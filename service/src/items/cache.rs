@@ -87,10 +87,10 @@ impl Cache {
         redis: &Redis,
         settings: Settings,
         deadlines: Arc<Deadlines>,
+        owed: Arc<Owed>,
         presence: &Arc<Presence>,
     ) -> Result<Self, RedisError> {
         let near = settings.near.then(|| Arc::new(Near::new()));
-        let owed = Arc::new(Owed::default());
         let manager = Manager::new(redis, Arc::clone(&owed), near.clone())?;
         Ok(Self {
             link: Link::start(manager, LIMITS, presence),

@@ -14,5 +14,6 @@ mod store;
 pub(crate) use cache::{Cache, Settings};
 pub(crate) use catalogue::{Catalogue, CatalogueError, SharedFlights, Source, flights};
 pub(crate) use model::{Document, Draft, Invalid, Item, ItemId, PriorVersion, parse_draft};
+pub(crate) use owed::Owed;
 pub(crate) use postgres::StalePassword;
 pub(crate) use store::{Changed, Store};

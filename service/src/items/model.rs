@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// Characters in a name.
 pub(crate) const MAX_NAME: usize = 200;
@@ -12,22 +13,33 @@ pub(crate) const MAX_DESCRIPTION: usize = 10_000;
 pub(crate) const MAX_PRICE_CENTS: i64 = (1 << 53) - 1;
 
 /// An item as it is stored and shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Item {
+    #[schema(minimum = 1)]
     pub(crate) id: i64,
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) price_cents: i64,
+    #[schema(minimum = 1)]
     /// 1 at first, one more with every change; ids are never used again, so id and version name one content.
     pub(crate) version: i64,
     pub(crate) updated_at: jiff::Timestamp,
 }
 
 /// The part of an item that a client writes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Draft {
+    // Not blank, and without U+0000.
+    #[schema(
+        max_length = 200,
+        pattern = r"^[^\x00]*[^\s\x00][^\x00]*$",
+        example = "Lamp"
+    )]
     pub(crate) name: String,
+    #[schema(required = false, max_length = 10000, pattern = r"^[^\x00]*$")]
     pub(crate) description: String,
+    #[schema(minimum = 0, maximum = 9007199254740991_i64, example = 1999)]
     pub(crate) price_cents: i64,
 }
 
@@ -80,7 +92,7 @@ pub(crate) enum PriorVersion {
 }
 
 /// One thing that is wrong with a draft.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Invalid {
     /// What is wrong, for the client's author.
     pub(crate) detail: String,
@@ -155,16 +167,23 @@ fn description(members: &mut Map<String, Value>, invalid: &mut Vec<Invalid>) -> 
 fn price_cents(members: &mut Map<String, Value>, invalid: &mut Vec<Invalid>) -> Option<i64> {
     let wrong = match members.remove("price_cents") {
         None => "is missing".to_owned(),
-        Some(value) => match value
-            .as_i64()
-            .filter(|cents| (0..=MAX_PRICE_CENTS).contains(cents))
-        {
+        Some(value) => match whole(&value).filter(|cents| (0..=MAX_PRICE_CENTS).contains(cents)) {
             Some(cents) => return Some(cents),
             None => format!("must be a whole number from 0 to {MAX_PRICE_CENTS}"),
         },
     };
     invalid.push(Invalid::new("#/price_cents", wrong));
     None
+}
+
+/// A whole number, also where it is written with a fraction of zero: to JSON Schema `5.0` is an integer, and some clients write so.
+fn whole(value: &Value) -> Option<i64> {
+    let number = value.as_number()?;
+    number.as_i64().or_else(|| {
+        let number = number.as_f64()?;
+        // Written in digits the conversion is exact, and what is no `i64` does not parse.
+        (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok())?
+    })
 }
 
 fn text_problem(text: &str, most: usize) -> Option<String> {
@@ -235,6 +254,27 @@ mod tests {
         assert!(draft(MAX_NAME, MAX_PRICE_CENTS).is_ok());
         assert!(draft(MAX_NAME + 1, 0).is_err());
         assert!(draft(1, MAX_PRICE_CENTS + 1).is_err());
+    }
+
+    #[test]
+    fn a_price_is_whole_however_it_is_written() {
+        let price = |text: &str| {
+            let json = format!("{{\"name\":\"Lamp\",\"price_cents\":{text}}}");
+            parse_draft(json.as_bytes()).map(|draft| draft.price_cents)
+        };
+        for (text, cents) in [("5", 5), ("5.0", 5), ("1e2", 100), ("-0.0", 0)] {
+            assert_eq!(price(text), Ok(cents), "{text}");
+        }
+        for bad in [
+            "5.5",
+            "-1.0",
+            "1e300",
+            "9007199254740992.0",
+            "\"5\"",
+            "null",
+        ] {
+            assert!(price(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Removals that Redis did not take when a write asked for them. They are made good as soon as it answers.
+//! Removals that Redis did not take when a write asked for them. They are made good as soon as it answers, by whichever worker reaches it
+//! first, and before that one reads there.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,7 @@ const BATCH: usize = 100;
 
 /// The ids whose entries may be older than an acknowledged write, each with how often it came to be owed.
 #[derive(Debug, Default)]
-pub(super) struct Owed(Mutex<HashMap<i64, u64>>);
+pub(crate) struct Owed(Mutex<HashMap<i64, u64>>);
 
 impl Owed {
     /// Owes a removal; `false` when there are too many already.

@@ -41,7 +41,10 @@ async fn every_error_is_a_problem_document() {
     assert_problem(&crate::harness::send(api.address, hostless).await, 400);
     let wrong_method = send("PATCH", "/items/1", &[], None).await;
     assert_problem(&wrong_method, 405);
-    assert_eq!(wrong_method.header("allow"), "GET, HEAD, PUT, DELETE");
+    assert_eq!(
+        wrong_method.header("allow"),
+        "GET, HEAD, PUT, DELETE, OPTIONS"
+    );
 
     let text = [("content-type", "text/plain")];
     assert_problem(&send("POST", "/items", &text, None).await, 415);

@@ -4,6 +4,7 @@ mod authority;
 mod client;
 mod process;
 mod proxy;
+mod raw;
 mod servers;
 mod shared;
 
@@ -14,6 +15,7 @@ pub(crate) use authority::{Authority, Certificate, Validity};
 pub(crate) use client::{Answer, Connection, get, request, send};
 pub(crate) use process::{Api, Ended, Process, run_to_end};
 pub(crate) use proxy::{Meddling, Proxy, Way};
+pub(crate) use raw::{Raw, RawAnswer};
 pub(crate) use servers::{PostgresServer, RedisServer, free_port};
 pub(crate) use shared::{Database, RedisDatabase};
 

@@ -13,6 +13,8 @@ use tokio::task::JoinHandle;
 
 use super::{get, patiently};
 
+const BINARY: &str = env!("CARGO_BIN_EXE_api");
+
 /// A serving `api`.
 pub(crate) struct Api {
     pub(crate) address: SocketAddr,
@@ -47,8 +49,19 @@ impl Api {
     }
 
     pub(crate) async fn start_with(variables: &[(&str, &str)]) -> Self {
+        Self::start_by(Command::new(BINARY), variables).await
+    }
+
+    /// Starts where no more than so many files may be open.
+    pub(crate) async fn start_limited(files: u32, variables: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("ulimit -n {files} && exec {BINARY}")]);
+        Self::start_by(shell, variables).await
+    }
+
+    async fn start_by(command: Command, variables: &[(&str, &str)]) -> Self {
         let local = [("HOST", "127.0.0.1"), ("PORT", "0"), ("METRICS_PORT", "0")];
-        let mut process = Process::start(&[], &[&local, variables].concat());
+        let mut process = Process::spawn(command, &[&local, variables].concat());
         let line = process.logged("listening").await;
         let address = |field: &str| line[field].as_str().unwrap().parse().unwrap();
         Self {
@@ -97,8 +110,13 @@ impl Api {
 impl Process {
     /// Starts the binary with nothing in its environment but `variables`.
     pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_api"))
-            .args(arguments)
+        let mut command = Command::new(BINARY);
+        command.args(arguments);
+        Self::spawn(command, variables)
+    }
+
+    fn spawn(mut command: Command, variables: &[(&str, &str)]) -> Self {
+        let mut child = command
             .env_clear()
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

@@ -67,6 +67,8 @@ pub(crate) struct RedisServer {
     port: u16,
     options: Vec<OsString>,
     server: Server,
+    /// A replica writes what it is sent into its directory.
+    _directory: TempDir,
 }
 
 impl RedisServer {
@@ -90,7 +92,12 @@ impl RedisServer {
         Self::start_with(url, port, options).await
     }
 
-    async fn start_with(url: String, port: u16, options: Vec<OsString>) -> Self {
+    async fn start_with(url: String, port: u16, mut options: Vec<OsString>) -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("api-redis-")
+            .tempdir()
+            .unwrap();
+        options.extend(["--dir".into(), directory.path().into()]);
         let server = Self::spawn(&options);
         listens(port).await;
         Self {
@@ -98,6 +105,7 @@ impl RedisServer {
             port,
             options,
             server,
+            _directory: directory,
         }
     }
 

@@ -18,15 +18,15 @@ use crate::harness::{
 
 /// How long a history is; `make soak` makes longer ones.
 const SECONDS: &str = "HISTORY_SECONDS";
-const CLIENTS: u64 = 16;
+const CLIENTS: u64 = 8;
 /// Keys that are asked for at a time.
 const KEYS: usize = 4;
 /// Entries end, and are read anew early, many times in a history.
 const TTL: &str = "2";
 /// What a process sends to Redis is late by up to this, so that everything may overtake everything.
-const DELAY: Duration = Duration::from_millis(4);
+const DELAY: Duration = Duration::from_millis(3);
 /// The longest that a history may take to show what is wrong with it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One history at a time: where processes wait for a core, Redis misses its deadline and answers bind nobody.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -1,4 +1,13 @@
 //! Listening: accepts connections, serves HTTP/1.1 on each, and ends them gently.
+//!
+//! ```text
+//! serve ─ slots (is there room?) ─ connection ─ hyper ─ watched (deadlines) ─ TcpStream
+//!                                                       └─ framing (strict; pure)
+//! ```
+
+mod framing;
+mod slots;
+mod watched;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -13,22 +22,20 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
+use self::watched::Watched;
 use crate::http::Reply;
 use crate::shutdown::Drain;
 
-/// Open connections at most; further ones wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 8_192;
-/// For a request's head to arrive, and for an idle connection to stay: hyper has one timer for both. Above the 60 s that a load
-/// balancer keeps idle connections, or else it sends requests into closed ones.
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html#connection-idle-timeout>
-const HEAD_DEADLINE: Duration = Duration::from_secs(75);
-/// Bytes of a request's head at most.
+pub(crate) use self::slots::{Slots, raise_file_limit};
+
+/// Bytes of a request's head at most, which is also the load balancer's limit.
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
 const MAX_HEAD: usize = 64 << 10;
 /// After a failure to accept, such as no free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -67,11 +74,19 @@ pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Accepts until the process drains. Connections hold a [`Drain`] each, and so outlive this call for as long as they may.
 /// A connection goes to the lane that has the fewest: a load balancer keeps few, for long, and no lane may idle while another works.
-pub(crate) async fn serve(listener: TcpListener, lanes: Vec<Lane<impl Answer>>, mut drain: Drain) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+pub(crate) async fn serve(
+    listener: TcpListener,
+    lanes: Vec<Lane<impl Answer>>,
+    slots: Slots,
+    mut drain: Drain,
+) {
     let connect = {
         let drain = drain.clone();
-        move |stream: TcpStream, slot: OwnedSemaphorePermit| {
+        move |stream: TcpStream| {
+            let Some(slot) = slots.take() else {
+                slots.refuse(stream);
+                return;
+            };
             let Some(lane) = lanes.iter().min_by_key(|lane| lane.connections()) else {
                 return;
             };
@@ -93,30 +108,20 @@ pub(crate) async fn serve(listener: TcpListener, lanes: Vec<Lane<impl Answer>>, 
         }
     };
     loop {
-        let accepted = async {
-            let slot = Arc::clone(&slots).acquire_owned().await;
-            (listener.accept().await, slot)
-        };
         tokio::select! {
             () = drain.draining() => break,
-            (accepted, slot) = accepted => match (accepted, slot) {
-                (Ok((stream, _)), Ok(slot)) => connect(stream, slot),
-                (Err(error), _) if is_of_one_connection(&error) => {}
-                (Err(error), _) => {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => connect(stream),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection; will try again");
                     sleep(ACCEPT_PAUSE).await;
                 }
-                (Ok(_), Err(_)) => break,
             },
         }
     }
     // The kernel has completed these connections, so their clients believe they are served; closing the listener would reset them.
-    for stream in waiting(listener) {
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-            break;
-        };
-        connect(stream, slot);
-    }
+    waiting(listener).for_each(connect);
 }
 
 /// The connections that the kernel still holds for a listener.
@@ -151,10 +156,11 @@ async fn connection(
         async move { Ok::<_, Infallible>(answer.answer(request).await) }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_DEADLINE)
+        .header_read_timeout(None)
+        // The one is for a head that has not ended, the other for one that has.
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .max_header_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(Watched::new(stream)), service);
     let mut connection = pin!(connection);
 
     let ended = tokio::select! {

@@ -1,0 +1,110 @@
+//! What answers and log lines say of a request for the sake of finding it again.
+
+use serde_json::Value;
+
+use crate::harness::{Api, Connection, Database, RedisDatabase, free_port, get, request, send};
+
+async fn start(access_log: &str) -> (Database, RedisDatabase, Api) {
+    let database = Database::create().await;
+    let redis = RedisDatabase::take().await;
+    let variables = [
+        ("DATABASE_URL", database.url.as_str()),
+        ("REDIS_URL", &redis.url),
+        ("ACCESS_LOG", access_log),
+    ];
+    let api = Api::start_with(&variables).await;
+    (database, redis, api)
+}
+
+/// Ends the process; gives its `answered` lines.
+async fn answered(api: Api) -> Vec<Value> {
+    let lines = api.terminate().await.stdout;
+    let lines = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["message"] == "answered").collect()
+}
+
+#[tokio::test]
+async fn a_trace_is_continued_and_logged() {
+    let (_database, _redis, api) = start("on").await;
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let given = format!("00-{trace}-00f067aa0ba902b7-01");
+    let ask = async |given: &str| {
+        let headers = [("traceparent", given)];
+        let answer = send(api.address, request("GET", "/health", &headers, None)).await;
+        answer.header("traceparent").to_owned()
+    };
+    let (first, second) = (ask(&given).await, ask(&given).await);
+    assert!(
+        first.starts_with(&format!("00-{trace}-")) && first.ends_with("-01"),
+        "{first}"
+    );
+    assert_ne!(first[36..52], given[36..52]);
+    assert_ne!(first, second);
+    let made = ask("00-broken").await;
+    assert_eq!(made.len(), given.len(), "{made}");
+    assert!(!made.contains(trace), "{made}");
+    // A load balancer's own id is logged in place of it.
+    let amazon = "Root=1-67891233-abcdef012345678912345678";
+    let headers = [("x-amzn-trace-id", amazon), ("traceparent", &given)];
+    send(api.address, request("GET", "/health", &headers, None)).await;
+
+    let logged: Vec<_> = answered(api)
+        .await
+        .iter()
+        .map(|line| line["trace"].clone())
+        .collect();
+    assert_eq!(logged, [first, second, made, amazon.to_owned()]);
+}
+
+#[tokio::test]
+async fn timings_are_for_those_who_ask() {
+    let (_database, _redis, api) = start("on").await;
+    assert_eq!(get(api.address, "/items").await.header("server-timing"), "");
+    let asks = [("prefer", "return=minimal, server-timing")];
+    let answer = send(api.address, request("GET", "/items", &asks, None)).await;
+    let timing = answer.header("server-timing");
+    let total: f64 = timing.strip_prefix("total;dur=").unwrap().parse().unwrap();
+    assert!(total > 0.0, "{timing}");
+}
+
+#[tokio::test]
+async fn the_access_log_is_sampled() {
+    for (access_log, least, most) in [("on", 400, 400), ("0.5", 100, 300), ("off", 0, 0)] {
+        let (_database, _redis, api) = start(access_log).await;
+        let mut connection = Connection::open(api.address).await.unwrap();
+        for _ in 0..400 {
+            connection
+                .send(request("GET", "/health", &[], None))
+                .await
+                .unwrap();
+        }
+        let lines = answered(api).await.len();
+        assert!(
+            (least..=most).contains(&lines),
+            "{access_log}: {lines} lines"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_failed_is_logged_though_the_log_is_off() {
+    let database = Database::create().await;
+    let nowhere = format!("redis://127.0.0.1:{}", free_port());
+    let variables = [
+        ("DATABASE_URL", database.url.as_str()),
+        ("REDIS_URL", &nowhere),
+        ("ACCESS_LOG", "off"),
+    ];
+    let api = Api::start_with(&variables).await;
+    for (path, status) in [("/health", 200), ("/ready", 503), ("/nothing", 404)] {
+        assert_eq!(get(api.address, path).await.status, status, "{path}");
+    }
+    let lines = answered(api).await;
+    let logged: Vec<_> = lines
+        .iter()
+        .map(|line| (&line["path"], &line["status"]))
+        .collect();
+    assert_eq!(logged, [(&Value::from("/ready"), &Value::from(503))]);
+}
