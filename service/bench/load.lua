@@ -1,5 +1,5 @@
--- What wrk asks for:  wrk … -s load.lua URL -- any FIRST LAST     items at random
---                     wrk … -s load.lua URL -- each FIRST LAST    items in order, once each until they are used up
+-- What wrk asks for:  wrk … -s load.lua URL -- any FIRST LAST          items at random
+--                     wrk … -s load.lua URL -- each FIRST LAST START   items in order, each once until all have been
 -- Prints one line of JSON when it is done. Times are in microseconds.
 
 local THREADS = 2 -- as many as wrk is started with
@@ -29,11 +29,12 @@ function init(args)
          return text
       end
    else
-      local id = first + index - THREADS
+      local next = tonumber(args[4]) + index
       request = function()
-         id = id + THREADS
-         if id > last then
-            id = first + index
+         local id = next
+         next = id + THREADS
+         if next > last then
+            next = next - last + first - 1
          end
          return ask(id)
       end

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import orjson
@@ -63,8 +63,6 @@ async def item(item_id: int) -> Response:
     json = orjson.dumps(dict(row))
     # Only a Redis that has just answered is told.
     if available:
-        try:
+        with suppress(RedisError, OSError):
             await cache.set(key, json, ex=TTL_SECONDS)
-        except (RedisError, OSError):
-            pass
     return Response(json, media_type="application/json")

@@ -3,7 +3,6 @@
 import http.client
 import json
 import socket
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +30,16 @@ class Load:
 
 @dataclass(frozen=True)
 class Keys:
-    """Which items are asked for: `any` at random, or `each` once."""
+    """Which items are asked for: `any` at random, or `each` in order from `start` on, round and round."""
 
     kind: str
     first: int
     last: int
+    start: int = 0
+
+    @property
+    def arguments(self) -> list[str]:
+        return [self.kind, *map(str, (self.first, self.last, self.start or self.first))]
 
 
 class Wrk:
@@ -47,7 +51,7 @@ class Wrk:
         # One log file a load: its last line is the result.
         self.name = f"wrk-{time.monotonic_ns()}"
         command = ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s", SCRIPT]
-        command += [f"http://127.0.0.1:{port}", "--", keys.kind, str(keys.first), str(keys.last)]
+        command += [f"http://127.0.0.1:{port}", "--", *keys.arguments]
         self.process: Process = household.start(self.name, command)
 
     def result(self) -> Load:

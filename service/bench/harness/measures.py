@@ -1,6 +1,7 @@
-"""One measurement each: a server started anew, an empty Redis, a load, and what it cost."""
+"""Loads, and what they cost the server."""
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from . import peers, usage
@@ -8,12 +9,14 @@ from .client import Keys, Load, Wrk, fill, get
 from .peers import Peer, Server
 from .processes import Household
 from .stores import Stores
-from .workloads import WARM, Workload
+from .workloads import WARM, Kind, Workload
 
-# Rounds ask for keys of their own, so that no cache knows them.
-STAMPEDE_KEY = 120_000
-COLD_KEY = 130_000
-COLD_REQUESTS = 20
+# Beyond what other workloads ask for, and another one for each measurement.
+STAMPEDE_KEY = 450_000
+COLD_KEY = 460_000
+COLD_REQUESTS = 5
+# Of a load in whose middle Redis is killed.
+KILL_AFTER = 1
 RETURN_WITHIN = 30.0
 
 
@@ -28,9 +31,8 @@ class Cell:
     cpu: float
     resident_mib: float
     start_ms: float
-    # Redis lookups per request, and how many of them found nothing.
-    lookups: float
-    lookups_missed: float
+    # What was looked for in Redis in vain, per request.
+    misses: float
     # What only some workloads have.
     extra: dict[str, float] = field(default_factory=dict)
 
@@ -42,37 +44,55 @@ class Lab:
     household: Household
     stores: Stores
     seconds: int
-    # How long wrk asks before it counts, 0 for not at all; for compilers that learn while they run.
+    # How long wrk asks before anything counts: pools grow, and compilers learn.
     warm_seconds: int
 
-    def measure(self, peer: Peer, workload: Workload, turn: int) -> Cell:
-        self.stores.redis.empty()
-        special = {"redisdown": self._redis_down, "pgdown": self._postgres_down, "stampede": self._stampede}
-        return special.get(workload.name, self._plain)(peer, workload, turn)
+    def measure(self, workload: Workload, chosen: Sequence[Peer], rounds: int) -> Iterator[Cell]:
+        """Peers take turns, so that whatever else the machine does meets all of them."""
+        if workload.breaks_stores:
+            yield from self._break_stores(workload, chosen, rounds)
+            return
+        servers = [self._serve(peer, workload) for peer in chosen]
+        for turn in range(rounds):
+            for server in servers:
+                self.stores.redis.empty()
+                if workload.kind is Kind.HITS and server.peer.has_stores:
+                    fill(server.port, WARM)
+                yield self._load(server, workload, workload.keys(turn))
+        for server in servers:
+            self._end(server)
+
+    def _break_stores(self, workload: Workload, chosen: Sequence[Peer], rounds: int) -> Iterator[Cell]:
+        """One server at a time, so that nobody else notices."""
+        measure = {
+            Kind.REDIS_DOWN: self._redis_down,
+            Kind.POSTGRES_DOWN: self._postgres_down,
+            Kind.STAMPEDE: self._stampede,
+        }[workload.kind]
+        for turn in range(rounds):
+            for place, peer in enumerate(chosen):
+                self.stores.redis.empty()
+                yield measure(peer, workload, turn * len(chosen) + place)
 
     def _serve(self, peer: Peer, workload: Workload) -> Server:
         server = peers.start(self.household, peer, self.stores.environment)
         if peer.has_stores:
             fill(server.port, WARM)
-        if self.warm_seconds:
-            self._wrk(server, workload.connections, self.warm_seconds, WARM).result()
+        self._wrk(server, workload, self.warm_seconds, WARM).result()
         return server
-
-    def _wrk(self, server: Server, connections: int, seconds: int, keys: Keys) -> Wrk:
-        return Wrk(self.household, server.port, connections, seconds, keys)
 
     def _end(self, server: Server) -> None:
         self.household.end(server.process)
 
-    def _load(self, server: Server, workload: Workload) -> Cell:
+    def _wrk(self, server: Server, workload: Workload, seconds: int, keys: Keys) -> Wrk:
+        return Wrk(self.household, server.port, workload.connections, seconds, keys)
+
+    def _load(self, server: Server, workload: Workload, keys: Keys = WARM) -> Cell:
         """The load itself, on a server that is ready for it."""
         redis = self.stores.redis
-        before = redis.lookups() if redis.running else (0, 0)
-        cpu = usage.cpu_seconds(server.pid)
-        load = self._wrk(server, workload.connections, self.seconds, workload.keys).result()
-        cpu = usage.cpu_seconds(server.pid) - cpu
-        after = redis.lookups() if redis.running else (0, 0)
-        found, missed = (then - now for then, now in zip(after, before, strict=True))
+        misses, cpu = redis.misses(), usage.cpu_seconds(server.pid)
+        load = self._wrk(server, workload, self.seconds, keys).result()
+        cpu, misses = usage.cpu_seconds(server.pid) - cpu, redis.misses() - misses
         requests = max(load.requests, 1)
         return Cell(
             workload=workload.name,
@@ -81,22 +101,15 @@ class Lab:
             cpu=cpu / requests * 1e5,
             resident_mib=usage.resident_bytes(server.pid) / 2**20,
             start_ms=server.start_seconds * 1e3,
-            lookups=(found + missed) / requests,
-            lookups_missed=missed / requests,
+            misses=misses / requests,
         )
 
-    def _plain(self, peer: Peer, workload: Workload, _turn: int) -> Cell:
-        server = self._serve(peer, workload)
-        cell = self._load(server, workload)
-        self._end(server)
-        return cell
-
-    def _redis_down(self, peer: Peer, workload: Workload, _turn: int) -> Cell:
+    def _redis_down(self, peer: Peer, workload: Workload, _number: int) -> Cell:
         """Redis is killed under load, stays away for the load that counts, and comes back."""
         redis = self.stores.redis
         server = self._serve(peer, workload)
-        wrk = self._wrk(server, workload.connections, 2, WARM)
-        time.sleep(1)
+        wrk = self._wrk(server, workload, KILL_AFTER * 2, WARM)
+        time.sleep(KILL_AFTER)
         redis.kill()
         at_the_kill = wrk.result()
         cell = self._load(server, workload)
@@ -112,14 +125,14 @@ class Lab:
         self._end(server)
         return cell
 
-    def _postgres_down(self, peer: Peer, workload: Workload, turn: int) -> Cell:
+    def _postgres_down(self, peer: Peer, workload: Workload, number: int) -> Cell:
         """The same load with PostgreSQL and without, then items that no cache has."""
         server = self._serve(peer, workload)
         before = self._load(server, workload)
         self.stores.postgres.kill()
         cell = self._load(server, workload)
         cell.extra["of_the_hit_rate"] = cell.load.per_second / before.load.per_second
-        first = COLD_KEY + turn * COLD_REQUESTS
+        first = COLD_KEY + number * COLD_REQUESTS
         cold = [get(server.port, key) for key in range(first, first + COLD_REQUESTS)]
         cell.extra["cold_503"] = sum(answer.status == 503 for answer in cold) / len(cold)
         cell.extra["cold_slowest_ms"] = max(answer.seconds for answer in cold) * 1e3
@@ -127,18 +140,14 @@ class Lab:
         self._end(server)
         return cell
 
-    def _stampede(self, peer: Peer, workload: Workload, turn: int) -> Cell:
-        """Everybody asks for the same item, which nobody has asked for before; PostgreSQL's log tells how often it was read."""
+    def _stampede(self, peer: Peer, workload: Workload, number: int) -> Cell:
+        """Everybody asks for one item that nobody has asked for before; PostgreSQL's log tells how often it was read."""
         postgres = self.stores.postgres
-        key = STAMPEDE_KEY + turn
+        key = STAMPEDE_KEY + number
         postgres.log_statements(True)
         server = self._serve(peer, workload)
-        # Pools have grown to what they need before it begins.
-        self._wrk(server, workload.connections, 1, WARM).result()
-        before = postgres.logged_selects(key)
-        everybody = Workload(workload.name, workload.title, workload.connections, Keys("any", key, key))
-        cell = self._load(server, everybody)
-        cell.extra["queries"] = postgres.logged_selects(key) - before
+        cell = self._load(server, workload, Keys("any", key, key))
+        cell.extra["queries"] = postgres.logged_statements(key)
         postgres.log_statements(False)
         self._end(server)
         return cell

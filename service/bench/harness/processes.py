@@ -2,9 +2,11 @@
 
 import ctypes
 import os
+import pwd
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +40,10 @@ class Process:
         """Ends it and what it has started: each is the leader of a group of its own."""
         if self.alive():
             self.child.send_signal(how or self.farewell)
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.child.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                pass
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.child.wait()
 
 
@@ -75,7 +73,7 @@ class Household:
                 stderr=output,
                 start_new_session=True,
                 user=user,
-                group=None if user is None else _group_of(user),
+                group=None if user is None else pwd.getpwnam(user).pw_gid,
                 extra_groups=None if user is None else [],
                 preexec_fn=_end_with_parent,
             )
@@ -90,9 +88,3 @@ class Household:
     def end_all(self) -> None:
         while self.members:
             self.members.pop().end()
-
-
-def _group_of(user: str) -> int:
-    import pwd
-
-    return pwd.getpwnam(user).pw_gid

@@ -16,7 +16,7 @@ class Summary:
     p50_ms: float
     p99_ms: float
     failed: int
-    lookups_missed: float
+    misses: float
     resident_mib: float
     start_ms: float
     extra: dict[str, float]
@@ -36,7 +36,7 @@ class Results:
             p50_ms=median(cell.load.p50_ms for cell in cells),
             p99_ms=median(cell.load.p99_ms for cell in cells),
             failed=sum(cell.load.refused + cell.load.broken for cell in cells),
-            lookups_missed=median(cell.lookups_missed for cell in cells),
+            misses=median(cell.misses for cell in cells),
             resident_mib=median(cell.resident_mib for cell in cells),
             start_ms=median(cell.start_ms for cell in cells),
             extra={name: median(cell.extra[name] for cell in cells) for name in cells[0].extra},
@@ -44,11 +44,7 @@ class Results:
 
     def worst(self, workload: str, peer: str, name: str) -> float | None:
         """The largest of the rounds."""
-        values = [
-            cell.extra[name]
-            for cell in self.cells
-            if (cell.workload, cell.peer) == (workload, peer) and name in cell.extra
-        ]
+        values = [cell.extra[name] for cell in self.cells if (cell.workload, cell.peer) == (workload, peer) and name in cell.extra]
         return max(values, default=None)
 
     def start_ms(self, peer: str) -> float | None:

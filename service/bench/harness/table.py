@@ -18,6 +18,9 @@ EXTRAS = {
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     rows = list(rows)
+    # Columns in which nobody has anything are left out.
+    kept = [i for i in range(len(header)) if i == 0 or any(row[i] for row in rows)]
+    header, rows = [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
     columns = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     lines = [[cell.ljust(columns[i]) if i == 0 else cell.rjust(columns[i]) for i, cell in enumerate(row)] for row in [header, *rows]]
     rule = ["-" * columns[0], *("-" * (width - 1) + ":" for width in columns[1:])]
@@ -31,12 +34,12 @@ def workload_table(results: Results, workload: Workload, peers: Sequence[str]) -
     fastapi, ceiling = found.get("fastapi"), found.get("ceiling")
     extras = [name for name in EXTRAS if any(name in summary.extra for summary in found.values())]
     header = ["", "requests/s", "of FastAPI's", "CPU s/100k", "FastAPI's of it", "of the ceiling's"]
-    header += ["p50 ms", "p99 ms", "failed", "missed", *(EXTRAS[name][0] for name in extras)]
+    header += ["p50 ms", "p99 ms", "failed", "misses", *(EXTRAS[name][0] for name in extras)]
     rows = []
     for peer, summary in found.items():
         row = [peer, f"{summary.per_second:,.0f}", _ratio(summary.per_second, fastapi and fastapi.per_second)]
         row += [f"{summary.cpu:.3f}", _ratio(fastapi and fastapi.cpu, summary.cpu), _ratio(summary.cpu, ceiling and ceiling.cpu)]
-        row += [f"{summary.p50_ms:.2f}", f"{summary.p99_ms:.2f}", str(summary.failed), f"{summary.lookups_missed:.1%}"]
+        row += [f"{summary.p50_ms:.2f}", f"{summary.p99_ms:.2f}", str(summary.failed), f"{summary.misses:.2f}"]
         row += [EXTRAS[name][1].format(summary.extra[name]) if name in summary.extra else "" for name in extras]
         rows.append(row)
     return f"### {workload.title} (`{workload.name}`)\n\n{table(header, rows)}"
@@ -48,9 +51,7 @@ def _ratio(value: float | None, base: float | None) -> str:
 
 def process_table(results: Results, peers: Sequence[str]) -> str:
     rows = [
-        [peer, f"{start:,.0f}", f"{results.resident_mib(peer):,.1f}"]
-        for peer in peers
-        if (start := results.start_ms(peer)) is not None
+        [peer, f"{start:,.0f}", f"{results.resident_mib(peer):,.1f}"] for peer in peers if (start := results.start_ms(peer)) is not None
     ]
     return f"### Processes\n\n{table(['', 'start to the first answer, ms', 'memory, MiB'], rows)}"
 
