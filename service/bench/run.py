@@ -6,6 +6,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import sys
@@ -21,6 +22,8 @@ from harness.results import Results
 from harness.stores import Stores
 from harness.workloads import ROWS, WARM, WORKLOADS, Workload
 
+# A load average from which other processes are seen in the results.
+BUSY = 0.7
 QUICK_PEERS = ("api", "near", "fastapi", "ceiling")
 
 
@@ -61,6 +64,9 @@ def parse() -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace, builds: list[Peer], household: Household) -> None:
+    busy = os.getloadavg()[0]
+    if busy > BUSY:
+        say(f"this machine is busy (load average {busy:.1f}): trust CPU more than requests per second, and ratios alone")
     stores = Stores(household)
     stores.start()
     answer = prepare(builds[0], stores, household)

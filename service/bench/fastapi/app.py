@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 TTL_SECONDS = 60
-REDIS_CONNECTIONS = 128
+REDIS_CONNECTIONS = 256  # as many as requests at once, so that none waits
 REDIS_DEADLINE = 0.1
 POSTGRES_CONNECTIONS = 10
 POSTGRES_DEADLINE = 2.0
