@@ -20,7 +20,7 @@ from harness.peers import Peer
 from harness.processes import Household
 from harness.results import Results
 from harness.stores import Stores
-from harness.workloads import ROWS, WARM, WORKLOADS, Workload
+from harness.workloads import COLD_FIRST, COLD_LAST, ROWS, WARM, WORKLOADS, Workload
 
 # A load average from which other processes are seen in the results.
 BUSY = 0.7
@@ -123,7 +123,7 @@ def measure(lab: Lab, workload: Workload, chosen: list[Peer], rounds: int, resul
             f"{workload.name:10} {cell.peer:10} {load.per_second:10,.0f}/s {cell.cpu:8.3f} CPU s/100k"
             f"  p99 {load.p99_ms:8.2f} ms  failed {load.refused + load.broken}"
         )
-        if workload.name == "new" and load.requests > ROWS - WARM.last:
+        if workload.name == "new" and load.requests > COLD_LAST - COLD_FIRST:
             say("  more requests than items: some were asked for twice; make the load shorter")
 
 

@@ -9,11 +9,8 @@ from .client import Keys, Load, Wrk, fill, get
 from .peers import Peer, Server
 from .processes import Household
 from .stores import Stores
-from .workloads import WARM, Kind, Workload
+from .workloads import POSTGRES_DOWN_FIRST, PRACTICE, STAMPEDE_FIRST, WARM, Kind, Workload
 
-# Beyond what other workloads ask for, and another one for each measurement.
-STAMPEDE_KEY = 450_000
-COLD_KEY = 460_000
 COLD_REQUESTS = 5
 # Of a load in whose middle Redis is killed.
 KILL_AFTER = 1
@@ -78,7 +75,8 @@ class Lab:
         server = peers.start(self.household, peer, self.stores.environment)
         if peer.has_stores:
             fill(server.port, WARM)
-        self._wrk(server, workload, self.warm_seconds, WARM).result()
+        practice = PRACTICE if workload.kind is Kind.COLD else WARM
+        self._wrk(server, workload, self.warm_seconds, practice).result()
         return server
 
     def _end(self, server: Server) -> None:
@@ -132,7 +130,7 @@ class Lab:
         self.stores.postgres.kill()
         cell = self._load(server, workload)
         cell.extra["of_the_hit_rate"] = cell.load.per_second / before.load.per_second
-        first = COLD_KEY + number * COLD_REQUESTS
+        first = POSTGRES_DOWN_FIRST + number * COLD_REQUESTS
         cold = [get(server.port, key) for key in range(first, first + COLD_REQUESTS)]
         cell.extra["cold_503"] = sum(answer.status == 503 for answer in cold) / len(cold)
         cell.extra["cold_slowest_ms"] = max(answer.seconds for answer in cold) * 1e3
@@ -143,7 +141,7 @@ class Lab:
     def _stampede(self, peer: Peer, workload: Workload, number: int) -> Cell:
         """Everybody asks for one item that nobody has asked for before; PostgreSQL's log tells how often it was read."""
         postgres = self.stores.postgres
-        key = STAMPEDE_KEY + number
+        key = STAMPEDE_FIRST + number
         postgres.log_statements(True)
         server = self._serve(peer, workload)
         # It is over within milliseconds.

@@ -8,8 +8,13 @@ from .client import Keys
 ROWS = 500_000
 # Items that every server has answered before a load of hits begins.
 WARM = Keys("any", 1, 1_000)
-COLD_FIRST = WARM.last + 1
+# What no cache has when a load begins.
+COLD_FIRST, COLD_LAST = WARM.last + 1, 440_000
 UNIFORM = 100_000
+# Of these each measurement takes its own.
+STAMPEDE_FIRST, POSTGRES_DOWN_FIRST = 440_001, 450_001
+# For servers to get used to misses.
+PRACTICE = Keys("each", 460_001, ROWS)
 
 
 class Kind(Enum):
@@ -38,7 +43,7 @@ class Workload:
     def keys(self, turn: int) -> Keys:
         """Rounds begin at other items, so that what a process may remember of the one before is no help."""
         if self.name == "new":
-            return Keys("each", COLD_FIRST, ROWS, COLD_FIRST + turn % 3 * (ROWS // 3))
+            return Keys("each", COLD_FIRST, COLD_LAST, COLD_FIRST + turn % 3 * (COLD_LAST // 3))
         if self.name == "uniform":
             first = COLD_FIRST + turn % 4 * UNIFORM
             return Keys("any", first, first + UNIFORM - 1)
