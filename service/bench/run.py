@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,7 +20,7 @@ from harness.measures import Lab
 from harness.peers import Peer
 from harness.processes import Household
 from harness.results import Results
-from harness.stores import Stores
+from harness.stores import StoreError, Stores
 from harness.workloads import COLD_FIRST, COLD_LAST, ROWS, WARM, WORKLOADS, Workload
 
 # A load average from which other processes are seen in the results.
@@ -31,8 +32,11 @@ def main() -> None:
     options = parse()
     for how in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(how, lambda number, _frame: sys.exit(128 + number))
-    builds = [peers.ours(text) for text in options.api or [peers.build_ours()]]
-    peers.build_others()
+    try:
+        builds = [peers.ours(text) for text in options.api or [peers.build_ours()]]
+        peers.build_others()
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"bench: {error}")
     directory = Path(tempfile.mkdtemp(prefix="evenkeel-bench-"))
     # PostgreSQL runs as another user when we are root.
     directory.chmod(0o711)
@@ -41,6 +45,8 @@ def main() -> None:
         run(options, builds, household)
     except KeyboardInterrupt:
         sys.exit(130)
+    except (StoreError, RuntimeError) as error:
+        sys.exit(f"bench: {error}")
     finally:
         household.end_all()
         shutil.rmtree(directory, ignore_errors=True)
