@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from .client import get
@@ -49,6 +50,8 @@ class Server:
     port: int
     # From starting the process until an item was answered with 200.
     start_seconds: float
+    # On the monotonic clock: until when the items that it has stored are there. Without stores they always are.
+    filled_until: float = inf
 
     @property
     def pid(self) -> int:
