@@ -7,7 +7,7 @@ RECORD := $(CURDIR)/target/operations
 DENY_ADVISORIES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint static terraform-check fmt
+.PHONY: help setup up test lint static terraform-check fmt bench-api
 # A target is a way through the whole; two at once would fight for Cargo's lock.
 .NOTPARALLEL:
 
@@ -48,6 +48,12 @@ static: ## Build the images' executables, and run them as a container would: in 
 	@scripts/setup --static
 	@cargo build --workspace --locked
 	@executables=$$(scripts/static) && scripts/check-static $$executables
+
+# QUICK=1, ONLY="hit64 new", PEERS="api ceiling", API="[NAME=]PATH[,VARIABLE=VALUE]...", ROUNDS=3 and SECONDS=10: docs/performance.md.
+bench-api: ## Measure the API against its peers, about 16 minutes; QUICK=1: less than two
+	@scripts/setup --bench
+	@exec python3 service/bench/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
+		$(if $(API),--api $(API)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 
 terraform-check: ## Check terraform/ with its own tools; needs its registry, no account
 	terraform -chdir=terraform fmt -check -recursive -diff

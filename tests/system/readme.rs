@@ -37,6 +37,7 @@ const DOCUMENTS: &[&str] = &[
     "SECURITY.md",
     "CHANGELOG.md",
     "docs/deploy.md",
+    "docs/performance.md",
     "tests/README.md",
 ];
 
