@@ -18,6 +18,7 @@ mod text;
 mod timing;
 mod trace;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -109,7 +110,7 @@ impl Api {
         let target = self.routes.resolve(&head.method, head.uri.path());
         let kind = Kind::of(&head.method, target.route());
 
-        let answer = guard::catch_panic(self.answer(target, &head, body)).await;
+        let answer = guard::catch_panic(pin!(self.answer(target, &head, body))).await;
         let mut reply = match answer {
             Ok(Ok(reply)) => reply,
             Ok(Err(failure)) => failure.reply(&id),
