@@ -35,7 +35,7 @@ COPY scripts/static scripts/
 FROM tools AS build-api
 RUN scripts/static --dependencies api
 COPY . .
-RUN scripts/static api && mv target/*/release/api /
+RUN scripts/static api && mv target/*/lean/api /
 
 FROM tools AS build-evenkeel
 RUN scripts/static --dependencies evenkeel

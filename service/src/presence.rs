@@ -1,11 +1,11 @@
 //! Whether a store is there, told to the log once per change and not once per request.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::logging::chain;
+use crate::logging::{Sparse, chain};
 
 /// At most one complaint per store in this time: an outage makes several attempts to connect a second.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
@@ -15,7 +15,7 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) struct Presence {
     store: &'static str,
     links: AtomicUsize,
-    complained: Mutex<Option<Instant>>,
+    complaints: Sparse,
 }
 
 impl Presence {
@@ -24,7 +24,7 @@ impl Presence {
         Arc::new(Self {
             store,
             links: AtomicUsize::new(0),
-            complained: Mutex::default(),
+            complaints: Sparse::new(COMPLAINT_INTERVAL),
         })
     }
 
@@ -47,17 +47,13 @@ impl Presence {
 
     /// An attempt to connect has failed.
     pub(crate) fn complain(&self, error: &dyn Error) {
-        let mut complained = self
-            .complained
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if complained.is_some_and(|at| at.elapsed() < COMPLAINT_INTERVAL) {
+        let Some(left_out) = self.complaints.admit(Instant::now()) else {
             return;
-        }
-        *complained = Some(Instant::now());
+        };
         tracing::warn!(
             store = self.store,
             error = chain(error),
+            left_out,
             "cannot connect; will try again"
         );
     }

@@ -3,6 +3,8 @@
 //! Whoever holds a [`Drain`] is waited for; when the last one is dropped, the process may end. Guarantee: a connection that was
 //! accepted before the signal gets an answer to a request that arrives within [`LINGER`], and the answer says `connection: close`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -26,11 +28,18 @@ enum Phase {
 }
 
 /// The side that ends the process.
-pub(crate) struct Shutdown(watch::Sender<Phase>);
+pub(crate) struct Shutdown {
+    phase: watch::Sender<Phase>,
+    drains: Arc<AtomicBool>,
+}
 
 /// The side that is told, and waited for while it lives.
 #[derive(Clone)]
-pub(crate) struct Drain(watch::Receiver<Phase>);
+pub(crate) struct Drain {
+    phase: watch::Receiver<Phase>,
+    /// The same, for those who ask often.
+    drains: Arc<AtomicBool>,
+}
 
 /// How the drain ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,31 +52,41 @@ pub(crate) enum Drained {
 /// A new pair, serving.
 pub(crate) fn channel() -> (Shutdown, Drain) {
     let (sender, receiver) = watch::channel(Phase::Serving);
-    (Shutdown(sender), Drain(receiver))
+    let drains = Arc::new(AtomicBool::new(false));
+    let shutdown = Shutdown {
+        phase: sender,
+        drains: Arc::clone(&drains),
+    };
+    let drain = Drain {
+        phase: receiver,
+        drains,
+    };
+    (shutdown, drain)
 }
 
 impl Shutdown {
     /// Drains from this moment, then closes; the future ends when every [`Drain`] is gone or the deadline has passed.
     pub(crate) fn drain(self) -> impl Future<Output = Drained> {
-        self.0.send_replace(Phase::Draining);
+        self.drains.store(true, Ordering::Release);
+        self.phase.send_replace(Phase::Draining);
         self.end(LINGER, DEADLINE)
     }
 
     async fn end(self, linger: Duration, deadline: Duration) -> Drained {
-        if timeout(linger, self.0.closed()).await.is_ok() {
+        if timeout(linger, self.phase.closed()).await.is_ok() {
             return Drained::Clean;
         }
-        self.0.send_replace(Phase::Closing);
-        match timeout(deadline.saturating_sub(linger), self.0.closed()).await {
+        self.phase.send_replace(Phase::Closing);
+        match timeout(deadline.saturating_sub(linger), self.phase.closed()).await {
             Ok(()) => Drained::Clean,
-            Err(_) => Drained::Abandoned(self.0.receiver_count()),
+            Err(_) => Drained::Abandoned(self.phase.receiver_count()),
         }
     }
 }
 
 impl Drain {
     pub(crate) fn is_draining(&self) -> bool {
-        *self.0.borrow() >= Phase::Draining
+        self.drains.load(Ordering::Acquire)
     }
 
     /// Returns once the process drains.
@@ -82,7 +101,7 @@ impl Drain {
 
     async fn reached(&mut self, phase: Phase) {
         // A sender that is gone without a word means the same.
-        let _ = self.0.wait_for(|now| *now >= phase).await;
+        let _ = self.phase.wait_for(|now| *now >= phase).await;
     }
 }
 
@@ -93,8 +112,10 @@ mod tests {
     #[tokio::test]
     async fn ends_as_soon_as_the_last_holder_is_gone() {
         let (shutdown, mut drain) = channel();
+        assert!(!drain.is_draining());
         let holder = tokio::spawn(async move {
             drain.draining().await;
+            assert!(drain.is_draining());
         });
         assert_eq!(shutdown.drain().await, Drained::Clean);
         holder.await.unwrap();
@@ -105,7 +126,6 @@ mod tests {
         let (shutdown, mut drain) = channel();
         let (linger, deadline) = (Duration::from_millis(1), Duration::from_millis(2));
         assert_eq!(shutdown.end(linger, deadline).await, Drained::Abandoned(1));
-        assert!(drain.is_draining());
         drain.closing().await;
     }
 }

@@ -8,7 +8,7 @@ use hyper::http::request::Parts;
 use super::request_id::RequestId;
 use super::trace::Span;
 
-/// The share of requests that are logged; those that failed through our fault always are.
+/// The share of requests that are logged; those that failed through our mistake always are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct AccessLog(f64);
 
@@ -45,7 +45,9 @@ impl AccessLog {
     pub(crate) fn write(self, answered: &Answered<'_>) {
         let Answered { status, .. } = answered;
         let is_sampled = self == Self::ON || (self != Self::OFF && fastrand::f64() < self.0);
-        if !is_sampled && !status.is_server_error() {
+        // A 503 is nobody's mistake, and may be the answer to all: those that are left out are counted by the metrics.
+        let is_ours = status.is_server_error() && *status != StatusCode::SERVICE_UNAVAILABLE;
+        if !is_sampled && !is_ours {
             return;
         }
         let headers = &answered.head.headers;

@@ -3,6 +3,7 @@
 //! What the client may read and what the log says are two messages: the cause goes to the log alone.
 
 use std::error::Error;
+use std::time::{Duration, Instant};
 
 use http_body_util::Full;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -14,7 +15,10 @@ use super::Reply;
 use super::reply::set_cache_status;
 use super::request_id::RequestId;
 use crate::items::{CatalogueError, Invalid, Source};
-use crate::logging::chain;
+use crate::logging::{Sparse, chain};
+
+/// Of requests that fail because a store is away.
+static UNAVAILABLE: Sparse = Sparse::new(Duration::from_millis(200));
 
 /// Why a request is not answered with what it asks for.
 #[derive(Debug, thiserror::Error)]
@@ -71,14 +75,7 @@ impl Failure {
     /// The answer to the client; what is our fault is logged.
     pub(crate) fn reply(&self, id: &RequestId) -> Reply {
         let status = self.status();
-        if status.is_server_error() {
-            tracing::error!(
-                request_id = id.as_str(),
-                status = status.as_u16(),
-                error = chain(self),
-                "failed"
-            );
-        }
+        self.log(status, id);
         let problem = Problem {
             r#type: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
@@ -112,6 +109,20 @@ impl Failure {
             set_cache_status(&mut reply, *source);
         }
         reply
+    }
+
+    /// What is our fault is logged. While a store is away all requests may fail alike, so of those a line now and then does.
+    fn log(&self, status: StatusCode, id: &RequestId) {
+        let (request_id, error) = (id.as_str(), || chain(self));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            if let Some(left_out) = UNAVAILABLE.admit(Instant::now()) {
+                let error = error();
+                tracing::warn!(request_id, status = 503, error, left_out, "failed");
+            }
+        } else if status.is_server_error() {
+            let error = error();
+            tracing::error!(request_id, status = status.as_u16(), error, "failed");
+        }
     }
 
     fn status(&self) -> StatusCode {

@@ -38,7 +38,7 @@ const LIMITS: Limits = Limits {
 
 /// Stores an entry unless one of a higher rank is there. Returns 0 for that, 2 if one of a lower rank was there, 1 otherwise.
 /// What is no entry counts as none.
-const PUT: &str = "\
+const REPLACE: &str = "\
 local held = string.match(redis.call('GETRANGE', KEYS[1], 0, 18), '^' .. string.rep('%d', 19)) or ''
 local ours = string.sub(ARGV[1], 1, 19)
 if held > ours then return 0 end
@@ -61,6 +61,14 @@ pub(crate) struct Cache {
     ttl: Duration,
     near: Option<Arc<Near>>,
     owed: Arc<Owed>,
+}
+
+/// What Redis is to hold.
+struct Put {
+    key: String,
+    value: Vec<u8>,
+    /// In milliseconds.
+    life: u64,
 }
 
 /// What serving needs to know of the cache.
@@ -125,33 +133,41 @@ impl Cache {
 
     /// Stores what a reader found, unless Redis knows of something later. When this returns, no process tells anything earlier.
     pub(crate) async fn put(&self, id: ItemId, known: Known) -> Result<(), CacheAway> {
-        self.put_within(REPLY, id, known).await
+        let put = self.entry(id, known);
+        // Mostly there is nothing, and Redis need not run a script to see that.
+        let mut set = cmd("SET");
+        set.arg(&put.key).arg(&put.value).arg("NX");
+        set.arg("PX").arg(put.life);
+        if self.call(REPLY, &set).await? == Value::Okay {
+            return Ok(());
+        }
+        self.replace(REPLY, &put).await
     }
 
     /// Stores what a writer made of an item. It waits longer than a reader: nobody is to see what was there before the write, once it
     /// is acknowledged.
     pub(crate) async fn put_written(&self, id: ItemId, known: Known) -> Result<(), CacheAway> {
-        self.put_within(WRITTEN, id, known).await
+        self.replace(WRITTEN, &self.entry(id, known)).await
     }
 
-    async fn put_within(
-        &self,
-        deadline: Duration,
-        id: ItemId,
-        known: Known,
-    ) -> Result<(), CacheAway> {
-        let ttl = match known {
+    fn entry(&self, id: ItemId, known: Known) -> Put {
+        let life = match known {
             Known::Item(_) | Known::Deleted => self.ttl,
             Known::Unknown => self.ttl.min(UNKNOWN_TTL),
         };
-        let entry = Entry {
-            known,
-            until: SystemTime::now() + ttl,
-        };
-        let mut put = cmd("EVAL");
-        put.arg(PUT).arg(1).arg(entry::key(id.get()));
-        put.arg(entry.encode()).arg(milliseconds(ttl));
-        let replaced_an_older_one = self.call(deadline, &put).await? == Value::Int(2);
+        let until = SystemTime::now() + life;
+        Put {
+            key: entry::key(id.get()),
+            value: Entry { known, until }.encode(),
+            life: milliseconds(life),
+        }
+    }
+
+    async fn replace(&self, deadline: Duration, put: &Put) -> Result<(), CacheAway> {
+        let mut replace = cmd("EVAL");
+        replace.arg(REPLACE).arg(1).arg(&put.key);
+        replace.arg(&put.value).arg(put.life);
+        let replaced_an_older_one = self.call(deadline, &replace).await? == Value::Int(2);
         if replaced_an_older_one && self.near.is_some() {
             near::settled().await;
         }

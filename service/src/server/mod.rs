@@ -164,6 +164,8 @@ async fn connection(
     let mut connection = pin!(connection);
 
     let ended = tokio::select! {
+        // No dice for each request.
+        biased;
         ended = connection.as_mut() => Some(ended),
         () = drain.closing() => None,
     };
