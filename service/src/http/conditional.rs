@@ -10,7 +10,7 @@ use crate::items::PriorVersion;
 
 /// The tag of a version: 19 digits, a sign and two quotes at most.
 pub(crate) fn etag(version: i64) -> Text<22> {
-    Text::of(format_args!("\"{version}\""))
+    Text::new().and("\"").number(version).and("\"")
 }
 
 /// Whether `If-None-Match` names this version, so that the client has it already.

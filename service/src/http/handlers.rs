@@ -1,5 +1,7 @@
 //! What each route does.
 
+use std::time::Instant;
+
 use hyper::body::{Body, Bytes};
 use hyper::header::{LINK, LOCATION};
 use hyper::http::request::Parts;
@@ -17,8 +19,9 @@ pub(crate) async fn read(
     catalogue: &Catalogue,
     id: ItemId,
     headers: &HeaderMap,
+    now: Instant,
 ) -> Result<Reply, Failure> {
-    let read = catalogue.read(id).await?;
+    let read = catalogue.read(id, now).await?;
     let document = read.document.ok_or(Failure::Absent(read.source))?;
     let mut answer = if conditional::is_known(headers, document.version) {
         reply::not_modified(document.version)

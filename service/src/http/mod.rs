@@ -110,7 +110,7 @@ impl Api {
         let target = self.routes.resolve(&head.method, head.uri.path());
         let kind = Kind::of(&head.method, target.route());
 
-        let answer = guard::catch_panic(pin!(self.answer(target, &head, body))).await;
+        let answer = guard::catch_panic(pin!(self.answer(target, &head, body, started))).await;
         let mut reply = match answer {
             Ok(Ok(reply)) => reply,
             Ok(Err(failure)) => failure.reply(&id),
@@ -142,7 +142,14 @@ impl Api {
         reply
     }
 
-    async fn answer<B>(&self, target: Target, head: &Parts, body: B) -> Result<Reply, Failure>
+    /// What takes longer has a box of its own, so that the future that every request moves is small.
+    async fn answer<B>(
+        &self,
+        target: Target,
+        head: &Parts,
+        body: B,
+        started: Instant,
+    ) -> Result<Reply, Failure>
     where
         B: Body<Data = Bytes> + Send,
         B::Error: std::error::Error + Send + Sync + 'static,
@@ -158,13 +165,17 @@ impl Api {
             return Err(Failure::TargetTooLong { most: MAX_TARGET });
         }
         match target {
-            Target::List => handlers::list(&self.catalogue, head.uri.query()).await,
-            Target::Create => handlers::create(&self.catalogue, head, body).await,
-            Target::Read(id) => handlers::read(&self.catalogue, id, &head.headers).await,
-            Target::Replace(id) => handlers::replace(&self.catalogue, id, head, body).await,
-            Target::Delete(id) => handlers::delete(&self.catalogue, id, &head.headers).await,
+            Target::List => Box::pin(handlers::list(&self.catalogue, head.uri.query())).await,
+            Target::Create => Box::pin(handlers::create(&self.catalogue, head, body)).await,
+            Target::Read(id) => handlers::read(&self.catalogue, id, &head.headers, started).await,
+            Target::Replace(id) => {
+                Box::pin(handlers::replace(&self.catalogue, id, head, body)).await
+            }
+            Target::Delete(id) => {
+                Box::pin(handlers::delete(&self.catalogue, id, &head.headers)).await
+            }
             Target::Health => handlers::health(&self.version),
-            Target::Ready => handlers::ready(&self.catalogue).await,
+            Target::Ready => Box::pin(handlers::ready(&self.catalogue)).await,
             Target::Description => Ok(documentation::description(self.description.clone())),
             Target::Docs => Ok(documentation::page()),
             Target::Asset(asset) => Ok(asset.reply()),

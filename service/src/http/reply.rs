@@ -87,16 +87,22 @@ fn cache_status(source: Source) -> Text<48> {
     match source {
         Source::Hit { left, near } => {
             let detail = if near { "; detail=near" } else { "" };
-            Text::of(format_args!("api; hit; ttl={}{detail}", left.as_secs()))
+            Text::new()
+                .and("api; hit; ttl=")
+                .number(left.as_secs())
+                .and(detail)
         }
         Source::Miss { stored, collapsed } => {
             let stored = if stored { "; stored" } else { "" };
-            Text::of(format_args!("api; fwd=miss{stored}{}", and(collapsed)))
+            Text::new()
+                .and("api; fwd=miss")
+                .and(stored)
+                .and(and(collapsed))
         }
-        Source::Bypass { collapsed } => Text::of(format_args!(
-            "api; fwd=bypass{}; detail=unavailable",
-            and(collapsed)
-        )),
+        Source::Bypass { collapsed } => Text::new()
+            .and("api; fwd=bypass")
+            .and(and(collapsed))
+            .and("; detail=unavailable"),
     }
 }
 

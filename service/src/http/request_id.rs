@@ -28,8 +28,8 @@ impl RequestId {
     pub(crate) fn header(&self) -> HeaderValue {
         match self {
             Self::Given(value) => value.clone(),
-            Self::Made(_) => {
-                HeaderValue::from_str(self.as_str()).unwrap_or(HeaderValue::from_static("unknown"))
+            Self::Made(text) => {
+                HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static("unknown"))
             }
         }
     }

@@ -11,12 +11,17 @@ pub(crate) struct Text<const N: usize> {
 }
 
 impl<const N: usize> Text<N> {
-    /// Writes `text`; a piece that does not fit is left out.
-    pub(crate) fn of(text: fmt::Arguments<'_>) -> Self {
-        let mut written = Self {
+    /// Nothing yet.
+    pub(crate) const fn new() -> Self {
+        Self {
             bytes: [0; N],
             used: 0,
-        };
+        }
+    }
+
+    /// Writes `text`; a piece that does not fit is left out.
+    pub(crate) fn of(text: fmt::Arguments<'_>) -> Self {
+        let mut written = Self::new();
         let _ = written.write_fmt(text);
         written
     }
@@ -27,9 +32,22 @@ impl<const N: usize> Text<N> {
             .unwrap_or_default()
     }
 
+    /// Appends a piece; one that does not fit is left out.
+    pub(crate) fn and(mut self, piece: &str) -> Self {
+        let _ = self.write_str(piece);
+        self
+    }
+
+    /// Appends a number.
+    pub(crate) fn number(self, number: impl itoa::Integer) -> Self {
+        self.and(itoa::Buffer::new().format(number))
+    }
+
     /// As a header's value; empty if it holds what no header may.
     pub(crate) fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(self.as_str()).unwrap_or(HeaderValue::from_static(""))
+        let used = self.bytes.split_at_checked(self.used);
+        used.and_then(|(used, _)| HeaderValue::from_bytes(used).ok())
+            .unwrap_or(HeaderValue::from_static(""))
     }
 }
 
@@ -56,5 +74,7 @@ mod tests {
         assert_eq!(text.as_str(), "a1234567");
         assert_eq!(text.header(), "a1234567");
         assert_eq!(Text::<8>::of(format_args!("{}", "123456789")).as_str(), "");
+        let text = Text::<8>::new().and("ttl=").number(-12).and("seconds");
+        assert_eq!(text.as_str(), "ttl=-12");
     }
 }

@@ -129,27 +129,30 @@ impl Catalogue {
         tokio::join!(self.stores.items.tried(), self.stores.cache.tried());
     }
 
+    /// What is known of an item; `now` is when the request came.
+    ///
     /// # Errors
     ///
     /// [`CatalogueError`] when neither store can tell.
-    pub(crate) async fn read(&self, id: ItemId) -> Result<Read, CatalogueError> {
-        if let Some(entry) = self.stores.cache.near(id, Instant::now()) {
+    pub(crate) async fn read(&self, id: ItemId, now: Instant) -> Result<Read, CatalogueError> {
+        if let Some((entry, left)) = self.stores.cache.near(id, now) {
             self.counts.near.inc();
-            return Ok(self.hit(id, entry, true));
+            return Ok(self.hit(id, entry, left, true));
         }
         let landed = self.flights.landed(id);
         match self.stores.cache.get(id).await {
             Ok(Some(entry)) => {
                 self.counts.hit.inc();
-                Ok(self.hit(id, entry, false))
+                let left = entry.left(SystemTime::now());
+                Ok(self.hit(id, entry, left, false))
             }
             Ok(None) => {
                 self.counts.miss.inc();
-                self.look_up(id, landed, Redis::Answers).await
+                Box::pin(self.look_up(id, landed, Redis::Answers)).await
             }
             Err(CacheAway) => {
                 self.counts.bypass.inc();
-                self.look_up(id, landed, Redis::Away).await
+                Box::pin(self.look_up(id, landed, Redis::Away)).await
             }
         }
     }
@@ -230,10 +233,12 @@ impl Catalogue {
     }
 
     /// An entry that is told; one that many ask for is read anew before it ends, so that nobody has to wait for it.
-    fn hit(&self, id: ItemId, entry: Entry, near: bool) -> Read {
-        let left = entry.left(SystemTime::now());
-        if matches!(entry.known, Known::Item(_))
-            && is_early(left, self.stores.cache.ttl(), fastrand::f64())
+    fn hit(&self, id: ItemId, entry: Entry, left: Duration, near: bool) -> Read {
+        let ttl = self.stores.cache.ttl();
+        // Before that it is as good as impossible, and chance costs time.
+        let may_be_early = left < ttl / 2 && matches!(entry.known, Known::Item(_));
+        if may_be_early
+            && is_early(left, ttl, fastrand::f64())
             && let Some(pilot) = self.flights.alone(id)
         {
             self.take_off(pilot, id, First::Refresh(entry.until));

@@ -98,7 +98,7 @@ const PREFIX: &str = "api:item:2:";
 
 /// The key of an item's entry.
 pub(super) fn key(id: i64) -> String {
-    format!("{PREFIX}{id}")
+    [PREFIX, itoa::Buffer::new().format(id)].concat()
 }
 
 /// The item whose key this is.

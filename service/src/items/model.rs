@@ -51,8 +51,9 @@ impl ItemId {
     /// The id in a path, or `None` where no item can have it.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         // `parse` alone would also take `+1` and `01`, two more addresses of one item.
-        let id: i64 = text.parse().ok()?;
-        (id > 0 && id.to_string() == text).then_some(Self(id))
+        let has_one_spelling = text.starts_with(|first: char| ('1'..='9').contains(&first));
+        let id = has_one_spelling.then(|| text.parse().ok())??;
+        Some(Self(id))
     }
 
     /// The id of an item that PostgreSQL gave out.

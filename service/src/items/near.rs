@@ -31,7 +31,7 @@ const COUNTERS: usize = 1_024;
 
 /// The entries of one connection.
 pub(super) struct Near {
-    entries: Cache<i64, Entry, Weight>,
+    entries: Cache<i64, Kept, Weight>,
     news: Box<[AtomicU64]>,
     base: Instant,
     /// In nanoseconds after `base`.
@@ -46,12 +46,19 @@ pub(super) struct Ticket {
     sent: Instant,
 }
 
+/// An entry, and when it ends by the clock that requests are timed with.
+#[derive(Clone)]
+struct Kept {
+    entry: Entry,
+    until: Instant,
+}
+
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<i64, Entry> for Weight {
-    fn weight(&self, _: &i64, entry: &Entry) -> u64 {
-        let json = match &entry.known {
+impl Weighter<i64, Kept> for Weight {
+    fn weight(&self, _: &i64, kept: &Kept) -> u64 {
+        let json = match &kept.entry.known {
             Known::Item(document) => document.json.len(),
             Known::Unknown | Known::Deleted => 0,
         };
@@ -74,13 +81,14 @@ impl Near {
         }
     }
 
-    /// The live entry of an item, if it may be told at `now`.
-    pub(super) fn get(&self, id: ItemId, now: Instant) -> Option<Entry> {
+    /// The live entry of an item, if it may be told at `now`, and what is left of its life.
+    pub(super) fn get(&self, id: ItemId, now: Instant) -> Option<(Entry, Duration)> {
         if self.since_base(now) >= self.leased_until.load(Ordering::Acquire) {
             return None;
         }
-        let entry = self.entries.get(&id.get())?;
-        (entry.until > SystemTime::now()).then_some(entry)
+        let Kept { entry, until } = self.entries.get(&id.get())?;
+        let left = until.saturating_duration_since(now);
+        (!left.is_zero()).then_some((entry, left))
     }
 
     /// Before Redis is asked, and before the connection for it is chosen.
@@ -102,7 +110,11 @@ impl Near {
         if is_void() {
             return;
         }
-        self.entries.insert(id, entry.clone());
+        let kept = Kept {
+            entry: entry.clone(),
+            until: Instant::now() + entry.left(SystemTime::now()),
+        };
+        self.entries.insert(id, kept);
         if is_void() {
             self.entries.remove(&id);
         }
@@ -239,8 +251,13 @@ mod tests {
     fn an_entry_ends_with_its_life() {
         let near = Near::new();
         let ticket = near.ticket(id(1));
-        near.answered(ticket, Some(&entry(1, Duration::ZERO)));
-        assert!(near.get(id(1), ticket.sent).is_none());
+        near.answered(ticket, Some(&entry(1, Duration::from_millis(1))));
+        let sent = ticket.sent;
+        let (_, left) = near.get(id(1), sent).unwrap();
+        assert!(left <= Duration::from_millis(1) + sent.elapsed());
+        // Still under the lease, which ends later.
+        near.leased_until.fetch_max(u64::MAX, Ordering::AcqRel);
+        assert!(near.get(id(1), sent + left).is_none());
     }
 
     #[test]

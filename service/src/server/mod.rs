@@ -152,7 +152,7 @@ async fn connection(
     let asked = AtomicBool::new(false);
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
-        let answer = Arc::clone(&answer);
+        let answer = &answer;
         async move { Ok::<_, Infallible>(answer.answer(request).await) }
     });
     let connection = http1::Builder::new()

@@ -190,7 +190,7 @@ async fn what_the_database_has_no_time_for_is_refused_at_once() {
     .await;
     let connected = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'api'";
     let connected: i64 = holder.query_one(connected, &[]).await.unwrap().get(0);
-    assert!(connected <= 10, "{connected} connections for two workers");
+    assert!(connected <= 8, "{connected} connections for two workers");
     holder.batch_execute("COMMIT").await.unwrap();
 
     for answer in answers.await.unwrap() {
