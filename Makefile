@@ -7,7 +7,7 @@ RECORD := $(CURDIR)/target/operations
 DENY_ADVISORIES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint static terraform-check fmt bench-api
+.PHONY: help setup up test lint static terraform-check fmt soak bench-api
 # A target is a way through the whole; two at once would fight for Cargo's lock.
 .NOTPARALLEL:
 
@@ -48,6 +48,12 @@ static: ## Build the images' executables, and run them as a container would: in 
 	@scripts/setup --static
 	@cargo build --workspace --locked
 	@executables=$$(scripts/static) && scripts/check-static $$executables
+
+soak: ## Check for longer what clients of the API see, over two processes; SOAK_SECONDS=600
+	@scripts/setup
+	@cargo build --workspace --locked
+	@exec env HISTORY_SECONDS=$(or $(SOAK_SECONDS),600) $(EVENKEEL) local data -- \
+		cargo test --workspace --locked --test api -- --nocapture history::nothing_stale
 
 # QUICK=1, ONLY="hit64 new", PEERS="api ceiling", API="[NAME=]PATH[,VARIABLE=VALUE]...", ROUNDS=3 and SECONDS=10: docs/performance.md.
 bench-api: ## Measure the API against its peers, about 16 minutes; QUICK=1: less than two

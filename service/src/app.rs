@@ -113,8 +113,8 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
         metrics: Arc::clone(&metrics),
         flights: items::flights(),
         owed: Arc::default(),
-        postgresql: Presence::of("PostgreSQL"),
-        redis: Presence::of("Redis"),
+        postgresql: Presence::of("PostgreSQL", config.workers.get()),
+        redis: Presence::of("Redis", config.workers.get()),
         stale_password: stale_password.clone(),
         drain: drain.clone(),
     };

@@ -22,8 +22,12 @@ pub(crate) fn is_known(headers: &HeaderMap, version: i64) -> bool {
     })
 }
 
-/// The versions that `If-Match` allows a change to replace. A tag that is none of ours matches nothing.
+/// The versions that `If-Match` allows a change to replace. A tag that is none of ours matches nothing. With `If-None-Match: *` the
+/// change is for an item that is not there, so it replaces none.
 pub(crate) fn prior_version(headers: &HeaderMap) -> PriorVersion {
+    if elements(headers.get_all(IF_NONE_MATCH).iter()).any(|element| element == "*") {
+        return PriorVersion::OneOf(Vec::new());
+    }
     if !headers.contains_key(IF_MATCH) {
         return PriorVersion::Any;
     }
@@ -83,6 +87,8 @@ mod tests {
             prior(&["\"3\", \"5\"", "\"7\""]),
             PriorVersion::OneOf(vec![3, 5, 7])
         );
+        let none = headers(IF_NONE_MATCH, &["*"]);
+        assert_eq!(prior_version(&none), PriorVersion::OneOf(vec![]));
         for foreign in ["W/\"3\", x", "\"+3\"", "\"03\"", "3", "\"3", ""] {
             assert_eq!(prior(&[foreign]), PriorVersion::OneOf(vec![]), "{foreign}");
         }

@@ -23,7 +23,7 @@ static UNAVAILABLE: Sparse = Sparse::new(Duration::from_millis(200));
 /// Why a request is not answered with what it asks for.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("there is nothing at this path")]
+    #[error("there is nothing at this path; /docs shows what there is")]
     NoRoute,
     #[error("there is no item with this id")]
     NoItem,
@@ -49,7 +49,7 @@ pub(crate) enum Failure {
     BodyBroken(#[source] Box<dyn Error + Send + Sync>),
     #[error("the item is not acceptable")]
     Invalid(Vec<Invalid>),
-    #[error("the item has another version than If-Match names")]
+    #[error("no tag of If-Match is the item's: a tag is strong and quoted, such as \"3\"")]
     VersionMismatch,
     #[error("the request could not be carried out")]
     Catalogue(#[from] CatalogueError),

@@ -29,7 +29,7 @@ Items, from a cache where it has them. HEAD works wherever GET does, and OPTIONS
 Errors are problem documents (RFC 9457). A request whose framing is broken is a 400, and one whose head is larger than 64 KiB or has \
 more than 100 fields a 431, both without a body, and the connection closes.
 
-With `Prefer: server-timing`, an answer says in `Server-Timing` what its time went to.";
+With `Prefer: server-timing`, an answer says in `Server-Timing` how long it took.";
 
 /// In the order of the page.
 const TAGS: [&str; 3] = ["items", "operation", "documentation"];
@@ -242,7 +242,9 @@ fn meaning(operation: &Operation, status: u16) -> &'static str {
         (_, 400) => "The request is malformed",
         (_, 404) => "There is no such item",
         (_, 408) => "The body did not arrive in time",
-        (_, 412) => "The item has another version than `If-Match` names",
+        (_, 412) => {
+            "`If-Match` has no strong, quoted tag of the item's version, or `If-None-Match` is `*`"
+        }
         (_, 413) => "The body is larger than 1 MiB",
         (_, 414) => "The path and its query are longer than 8 KiB",
         (_, 415) => "The body is not JSON, or it is compressed",

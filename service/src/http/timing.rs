@@ -26,6 +26,8 @@ pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
+        // A preference may have parameters.
+        .filter_map(|preference| preference.split(';').next())
         .any(|preference| preference.trim().eq_ignore_ascii_case("server-timing"))
 }
 
@@ -60,6 +62,7 @@ mod tests {
         };
         assert!(asks("server-timing"));
         assert!(asks("return=minimal, Server-Timing"));
+        assert!(asks("server-timing; foo=1, respond-async"));
         assert!(!asks("server-timings"));
         assert!(!is_wanted(&HeaderMap::new()));
     }

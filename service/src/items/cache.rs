@@ -39,20 +39,30 @@ const LIMITS: Limits = Limits {
     calm: Duration::from_secs(1),
 };
 
-/// Stores an entry unless one of a higher rank is there. Returns 0 for that, 2 if one of a lower rank was there, 1 otherwise.
-/// What is no entry counts as none.
+/// Stores an entry, ARGV[1], that ends at ARGV[2], unless one of a higher rank is there: 0. What is no entry counts as none.
+/// Returns 3, and does nothing, if ARGV[3] is `look` and the id was unknown: see [`Put::LookAgain`]. Returns 2 if ARGV[4] is `mark` and
+/// there was nothing of that rank to tell, and then has only forgotten what was there. Returns 1 if the entry is stored.
 const REPLACE: &str = "\
-local held = string.match(redis.call('GETRANGE', KEYS[1], 0, 18), '^' .. string.rep('%d', 19)) or ''
+local head = redis.call('GETRANGE', KEYS[1], 0, 32)
+local held = string.match(head, '^' .. string.rep('%d', 19)) or ''
 local ours = string.sub(ARGV[1], 1, 19)
 if held > ours then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-if held ~= '' and held < ours then return 2 end
+if ARGV[3] == 'look' and held < ours and held == string.rep('0', 19) then return 3 end
+if ARGV[4] == 'mark' and (held < ours or string.sub(head, 33, 33) == '?') then
+  redis.call('SET', KEYS[1], string.sub(ARGV[1], 1, 32) .. '?', 'PXAT', ARGV[2])
+  return 2
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
 return 1";
 
-/// Leaves of an entry nothing but its rank, which goes on to keep lower ones out.
+/// Leaves of an entry nothing but its rank, or ARGV[1] if that is higher, until ARGV[2]. It goes on to keep lower ranks out.
 const FORGET: &str = "\
-local head = redis.call('GETRANGE', KEYS[1], 0, 31)
-if head ~= '' then redis.call('SET', KEYS[1], head .. '?', 'PX', ARGV[1]) end";
+local held = string.match(redis.call('GETRANGE', KEYS[1], 0, 18), '^' .. string.rep('%d', 19)) or ''
+local rank = ARGV[1]
+if held > rank then rank = held end
+if held ~= '' or rank > string.rep('0', 19) then
+  redis.call('SET', KEYS[1], rank .. ARGV[2] .. '?', 'PXAT', ARGV[2])
+end";
 
 /// What is forgotten must keep late readers out for longer than a read may take.
 const FORGOTTEN_TTL: Duration = Duration::from_secs(60);
@@ -66,12 +76,22 @@ pub(crate) struct Cache {
     owed: Arc<Owed>,
 }
 
+/// What became of an entry that was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// Redis has it, or something later.
+    Done,
+    /// Since PostgreSQL was asked, somebody was told that there is no such item. It may have been deleted, which this reader could not
+    /// see, so he asks again.
+    LookAgain,
+}
+
 /// What Redis is to hold.
-struct Put {
+struct Filling {
     key: String,
     value: Vec<u8>,
-    /// In milliseconds.
-    life: u64,
+    /// In milliseconds since 1970.
+    until: u64,
 }
 
 /// What serving needs to know of the cache.
@@ -114,11 +134,15 @@ impl Cache {
 
     /// The live entry of an item, if this process has it and may tell it, and what is left of its life.
     pub(crate) fn near(&self, id: ItemId, now: Instant) -> Option<(Entry, Duration)> {
-        self.near.as_ref()?.get(id, now)
+        let found = self.near.as_ref()?.get(id, now)?;
+        (!self.owed.has(id)).then_some(found)
     }
 
     /// The live entry of an item in Redis. One that cannot be read counts as none and is overwritten by the fill that follows.
     pub(crate) async fn get(&self, id: ItemId) -> Result<Option<Entry>, CacheAway> {
+        if self.owed.has(id) {
+            return Err(CacheAway);
+        }
         let ticket = self.near.as_ref().map(|near| near.ticket(id));
         let mut get = Cmd::with_capacity(2, GET);
         get.arg("GET").arg(entry::key(id.get()));
@@ -134,68 +158,97 @@ impl Cache {
         Ok(entry)
     }
 
-    /// Stores what a reader found, unless Redis knows of something later. When this returns, no process tells anything earlier.
-    pub(crate) async fn put(&self, id: ItemId, known: Known) -> Result<(), CacheAway> {
-        let put = self.entry(id, known);
+    /// Stores what a reader found when he asked PostgreSQL at `asked`, unless Redis knows of something later. When this returns, no
+    /// process tells anything earlier.
+    ///
+    /// The entry's life begins at `asked`. So it ends before that of any entry that has overtaken it: even where Redis stands still and
+    /// executes this much later, it cannot bring the past back.
+    pub(crate) async fn put(
+        &self,
+        id: ItemId,
+        known: Known,
+        asked: SystemTime,
+        again: bool,
+    ) -> Result<Put, CacheAway> {
+        let filling = self.filling(id, known, asked);
         // Mostly there is nothing, and Redis need not run a script to see that.
         let mut set = cmd("SET");
-        set.arg(&put.key).arg(&put.value).arg("NX");
-        set.arg("PX").arg(put.life);
+        set.arg(&filling.key).arg(&filling.value).arg("NX");
+        set.arg("PXAT").arg(filling.until);
         if self.call(REPLY, &set).await? == Value::Okay {
-            return Ok(());
+            return Ok(Put::Done);
         }
-        self.replace(REPLY, &put).await
+        self.replace(REPLY, &filling, !again).await
     }
 
     /// Stores what a writer made of an item. It waits longer than a reader: nobody is to see what was there before the write, once it
     /// is acknowledged.
     pub(crate) async fn put_written(&self, id: ItemId, known: Known) -> Result<(), CacheAway> {
-        self.replace(WRITTEN, &self.entry(id, known)).await
+        let filling = self.filling(id, known, SystemTime::now());
+        self.replace(WRITTEN, &filling, false).await.map(|_| ())
     }
 
-    fn entry(&self, id: ItemId, known: Known) -> Put {
+    fn filling(&self, id: ItemId, known: Known, asked: SystemTime) -> Filling {
         let life = match known {
             Known::Item(_) | Known::Deleted => self.ttl,
             Known::Unknown => self.ttl.min(UNKNOWN_TTL),
         };
-        let until = SystemTime::now() + life;
-        Put {
+        let until = asked + life;
+        Filling {
             key: entry::key(id.get()),
             value: Entry { known, until }.encode(),
-            life: milliseconds(life),
+            until: entry::milliseconds(until),
         }
     }
 
-    async fn replace(&self, deadline: Duration, put: &Put) -> Result<(), CacheAway> {
-        let mut replace = cmd("EVAL");
-        replace.arg(REPLACE).arg(1).arg(&put.key);
-        replace.arg(&put.value).arg(put.life);
-        let replaced_an_older_one = self.call(deadline, &replace).await? == Value::Int(2);
-        if replaced_an_older_one && self.near.is_some() {
-            near::settled().await;
+    /// With a near-cache, what was there is forgotten first, and nothing new is told until no process tells the old: otherwise one
+    /// reader would see the new, and the next one, elsewhere, the old again.
+    async fn replace(
+        &self,
+        deadline: Duration,
+        filling: &Filling,
+        look: bool,
+    ) -> Result<Put, CacheAway> {
+        let replace = |look: bool, mark: bool| {
+            let mut replace = cmd("EVAL");
+            replace.arg(REPLACE).arg(1).arg(&filling.key);
+            replace.arg(&filling.value).arg(filling.until);
+            replace.arg(if look { "look" } else { "" });
+            replace.arg(if mark { "mark" } else { "" });
+            replace
+        };
+        let mark = self.near.is_some();
+        let done = self.call(deadline, &replace(look, mark)).await?;
+        if done == Value::Int(3) {
+            return Ok(Put::LookAgain);
         }
-        Ok(())
+        if done != Value::Int(2) {
+            return Ok(Put::Done);
+        }
+        near::settled().await;
+        self.call(deadline, &replace(false, false)).await?;
+        Ok(Put::Done)
     }
 
     /// Makes the next reader ask PostgreSQL; now if Redis takes it, and else as soon as it does.
     pub(crate) async fn forget(&self, id: ItemId) {
-        let forgotten = self.call(WRITTEN, &forgetting(id.get())).await;
+        let forgotten = self.call(WRITTEN, &forgetting(id.get(), 0)).await;
         if forgotten.is_err() {
-            self.owe(id);
+            self.owe(id, 0);
         } else if self.near.is_some() {
             near::settled().await;
         }
     }
 
-    /// Makes the next reader ask PostgreSQL as soon as Redis is back.
-    pub(crate) fn owe(&self, id: ItemId) {
-        let owed = self.owed.add(id);
+    /// Makes the next reader ask PostgreSQL as soon as Redis is back, and keeps out what is below `rank`.
+    pub(crate) fn owe(&self, id: ItemId, rank: i64) {
+        let owed = self.owed.add(id, rank);
         // Its keeper settles what is owed when it has asked the connection.
         self.link.suspect();
         tracing::warn!(
             id = id.get(),
-            owed,
-            "Redis did not take a write; the item may be stale until it does, at most until its entry expires"
+            will_be_removed = owed,
+            "Redis did not take a write; other processes may show the item as it was until it does, at most until its entry expires"
         );
     }
 
@@ -231,13 +284,19 @@ impl Cache {
 }
 
 /// The command that forgets an item.
-pub(super) fn forgetting(id: i64) -> Cmd {
+pub(super) fn forgetting(id: i64, rank: i64) -> Cmd {
+    let until = SystemTime::now() + FORGOTTEN_TTL;
     let mut forget = cmd("EVAL");
     forget.arg(FORGET).arg(1).arg(entry::key(id));
-    forget.arg(milliseconds(FORGOTTEN_TTL));
+    forget
+        .arg(entry::rank(rank))
+        .arg(entry::milliseconds(until));
     forget
 }
 
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+/// The command that removes an item's entry, and its rank with it.
+pub(super) fn deleting(id: i64) -> Cmd {
+    let mut delete = cmd("DEL");
+    delete.arg(entry::key(id));
+    delete
 }

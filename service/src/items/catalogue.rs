@@ -1,22 +1,22 @@
 //! Cache-aside: Redis first, PostgreSQL on a miss, and what was written is in Redis before it is acknowledged.
 //!
-//! Guarantee, while Redis keeps what it was given: a read that begins after a write was acknowledged, or after another read was
-//! answered, finds that version or a later one, through whichever process. It rests on three rules. Whatever comes from PostgreSQL is in
-//! Redis before anybody is told it. Redis never lets a lower version replace a higher one. And nobody is given what was looked up before
-//! he asked ([`Flights`]).
+//! Guarantee, while Redis answers and keeps what it was given: a read that begins after a write was acknowledged, or after another read
+//! was answered, finds that version or a later one, through whichever process. It rests on three rules. Whatever comes from PostgreSQL is
+//! in Redis before anybody is told it. Redis never lets a lower version replace a higher one. And nobody is given what was looked up
+//! before he asked ([`Flights`]). Listings are not part of it: they come from PostgreSQL, ahead of the entries by what a write takes.
 //!
-//! Caveats, all bounded by the life of an entry (`CACHE_TTL`): a write that Redis did not take, because it was away or its network
-//! parted, leaves the old entry to the other processes until this one can remove it; a Redis that loses an entry early (eviction,
-//! failover) may be given an older version by a reader that was overtaken, within the second that a read takes at most.
+//! Caveats, all bounded by the life of an entry (`CACHE_TTL`) and told in `Cache-Status`: a write that Redis did not take leaves the old
+//! entry to the other processes until this one can remove it; a read that Redis did not answer in time, or whose fill it did not take,
+//! may be ahead of the entry; and a Redis that loses entries early (eviction, failover) holds nothing back.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::cache::{Cache, CacheAway};
+use super::cache::{Cache, CacheAway, Put};
 use super::entry::{Entry, Known};
 use super::flights::{Flights, Landed, Pilot};
 use super::model::{Document, Draft, Item, ItemId, PriorVersion};
-use super::store::{Changed, Store, StoreError};
+use super::store::{Changed, STATEMENT_DEADLINE, Store, StoreError};
 use crate::metrics::CacheMetrics;
 use crate::pool::Occupancy;
 use crate::shutdown::Drain;
@@ -157,7 +157,7 @@ impl Catalogue {
         }
     }
 
-    /// At most `limit` items with an id above `after`, in order of id, from PostgreSQL.
+    /// At most `limit` items with an id above `after`, in order of id, from PostgreSQL. They may be ahead of what [`Self::read`] tells.
     pub(crate) async fn list(&self, after: i64, limit: i64) -> Result<Vec<Item>, CatalogueError> {
         Ok(self.stores.items.list(after, limit).await?)
     }
@@ -183,11 +183,12 @@ impl Catalogue {
         draft: Draft,
         prior: PriorVersion,
     ) -> Result<Changed<Written<Document>>, CatalogueError> {
+        let drain = self.drain.clone();
         self.to_the_end(|stores| async move {
             let changed = stores.items.replace(id, &draft, &prior).await;
-            match stores.or_forget(id, changed).await? {
+            match stores.or_forget(id, changed, &drain).await? {
                 Changed::Done(item) => {
-                    let document = Document::of(&item)?;
+                    let document = stores.document(id, &item).await?;
                     let stored = stores.written(id, Known::Item(document.clone())).await;
                     let value = document;
                     Ok(Changed::Done(Written { value, stored }))
@@ -204,9 +205,10 @@ impl Catalogue {
         id: ItemId,
         prior: PriorVersion,
     ) -> Result<Changed<Written<()>>, CatalogueError> {
+        let drain = self.drain.clone();
         self.to_the_end(|stores| async move {
             let changed = stores.items.delete(id, &prior).await;
-            match stores.or_forget(id, changed).await? {
+            match stores.or_forget(id, changed, &drain).await? {
                 Changed::Done(value) => {
                     let stored = stores.written(id, Known::Deleted).await;
                     Ok(Changed::Done(Written { value, stored }))
@@ -341,27 +343,49 @@ impl Stores {
     }
 
     async fn find(&self, id: ItemId, redis: Redis) -> Result<Read, CatalogueError> {
-        let known = match self.items.find(id).await? {
-            Some(item) => Known::Item(Document::of(&item)?),
-            None => Known::Unknown,
-        };
-        let document = known.clone().document();
-        let source = match redis {
-            Redis::Answers => Source::Miss {
-                stored: self.cache.put(id, known).await.is_ok(),
-                collapsed: false,
-            },
-            Redis::Away => Source::Bypass { collapsed: false },
-        };
-        Ok(Read { document, source })
+        let mut again = false;
+        loop {
+            let asked = SystemTime::now();
+            let known = match self.items.find(id).await? {
+                Some(item) => Known::Item(Document::of(&item)?),
+                None => Known::Unknown,
+            };
+            let document = known.clone().document();
+            let source = match redis {
+                Redis::Away => Source::Bypass { collapsed: false },
+                Redis::Answers => {
+                    let put = self.cache.put(id, known, asked, again).await;
+                    if put == Ok(Put::LookAgain) {
+                        again = true;
+                        continue;
+                    }
+                    Source::Miss {
+                        stored: put.is_ok(),
+                        collapsed: false,
+                    }
+                }
+            };
+            return Ok(Read { document, source });
+        }
     }
 
-    /// Before a write is acknowledged, nobody may be told what was there before it.
-    /// Whether that is so.
+    /// An item that was written, as it is told.
+    async fn document(&self, id: ItemId, item: &Item) -> Result<Document, CatalogueError> {
+        match Document::of(item) {
+            Ok(document) => Ok(document),
+            Err(error) => {
+                self.cache.forget(id).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Before a write is acknowledged, nobody may be told what was there before it. Whether that is so.
     async fn written(&self, id: ItemId, known: Known) -> bool {
+        let rank = known.rank();
         let stored = self.cache.put_written(id, known).await.is_ok();
         if !stored {
-            self.cache.owe(id);
+            self.cache.owe(id, rank);
         }
         stored
     }
@@ -369,12 +393,22 @@ impl Stores {
     /// A write that was not done may have been for an entry that is not true, and one that seems to have failed may have been done: its
     /// reply may have been lost after the commit. So the next reader is to ask PostgreSQL.
     async fn or_forget<T>(
-        &self,
+        self: &Arc<Self>,
         id: ItemId,
         changed: Result<Changed<T>, StoreError>,
+        drain: &Drain,
     ) -> Result<Changed<T>, StoreError> {
         if !matches!(changed, Ok(Changed::Done(_))) {
             self.cache.forget(id).await;
+        }
+        if let Err(StoreError::Unavailable(_)) = changed {
+            // The server may still be at it, until its own deadline.
+            let (stores, drain) = (Arc::clone(self), drain.clone());
+            tokio::spawn(async move {
+                let _drain = drain;
+                tokio::time::sleep(STATEMENT_DEADLINE).await;
+                stores.cache.forget(id).await;
+            });
         }
         changed
     }

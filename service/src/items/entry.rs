@@ -45,7 +45,8 @@ impl Known {
         }
     }
 
-    const fn rank(&self) -> i64 {
+    /// Its place in the order of what may be known of one id.
+    pub(super) const fn rank(&self) -> i64 {
         match self {
             Self::Item(document) => document.version,
             Self::Unknown => 0,
@@ -77,6 +78,9 @@ impl Entry {
         let rank = number(bytes.get(..RANK)?)?;
         let until = number(bytes.get(RANK..HEAD)?)?;
         let until = UNIX_EPOCH + Duration::from_millis(until.unsigned_abs());
+        if until <= now {
+            return None;
+        }
         let known = match (bytes.get(HEAD), rank) {
             (None, 0) => Known::Unknown,
             (None, i64::MAX) => Known::Deleted,
@@ -96,6 +100,11 @@ impl Entry {
 /// The number is that of the entry's format: during a rollout two versions of this program share one Redis.
 const PREFIX: &str = "api:item:2:";
 
+/// A rank as entries begin with it.
+pub(super) fn rank(rank: i64) -> String {
+    format!("{rank:0RANK$}")
+}
+
 /// The key of an item's entry.
 pub(super) fn key(id: i64) -> String {
     [PREFIX, itoa::Buffer::new().format(id)].concat()
@@ -114,7 +123,8 @@ fn number(digits: &[u8]) -> Option<i64> {
     })
 }
 
-fn milliseconds(time: SystemTime) -> u64 {
+/// Since 1970.
+pub(super) fn milliseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
@@ -174,6 +184,7 @@ mod tests {
             "00000000000000000001764288042500{}",
             "+0000000000000000031764288042500{}",
             "99999999999999999991764288042500{}",
+            "00000000000000000031764287999999{}",
         ] {
             assert_eq!(decode(bytes), None, "{bytes}");
         }

@@ -37,6 +37,8 @@ pub(super) struct Pilot<T> {
     flights: Arc<Flights<T>>,
     id: ItemId,
     passengers: Vec<Sender<T>>,
+    /// Nobody waits for it any more, and the next one who asks has a pilot of his own.
+    retired: bool,
 }
 
 impl<T> Flights<T> {
@@ -86,6 +88,7 @@ impl<T> Flights<T> {
             flights: Arc::clone(self),
             id,
             passengers,
+            retired: false,
         }
     }
 
@@ -124,17 +127,16 @@ impl<T: Clone> Pilot<T> {
     }
 
     fn takes_those_who_wait(&mut self) -> bool {
+        // Under one lock: nobody can take a seat on a flight that will not be.
         let mut waiting = self.flights.tower(self.id).waiting();
-        let Some(seats) = waiting.get_mut(&self.id.get()) else {
-            return false;
-        };
-        self.passengers = std::mem::take(seats);
+        let seats = waiting.get_mut(&self.id.get());
+        self.passengers = seats.map(std::mem::take).unwrap_or_default();
         self.passengers.retain(|seat| !seat.is_closed());
         if self.passengers.is_empty() {
-            // Under the lock: nobody can take a seat on a flight that will not be.
             waiting.remove(&self.id.get());
+            self.retired = true;
         }
-        !self.passengers.is_empty()
+        !self.retired
     }
 }
 
@@ -146,7 +148,10 @@ impl<T> Pilot<T> {
 
 impl<T> Drop for Pilot<T> {
     fn drop(&mut self) {
-        self.tower().waiting().remove(&self.id.get());
+        // One that has retired may have a successor already.
+        if !self.retired {
+            self.tower().waiting().remove(&self.id.get());
+        }
     }
 }
 
@@ -215,6 +220,38 @@ mod tests {
         assert!(flight.await.unwrap_err().is_panic());
         assert!(first.await.is_err() && second.await.is_err());
         assert!(flights.board(id(1)).1.is_some());
+    }
+
+    /// Threads board one id as fast as they can: everybody is answered, and never two flights are in the air.
+    #[test]
+    fn pilots_retire_without_taking_their_successors_down() {
+        let flights = Flights::new();
+        let in_the_air = AtomicU64::new(0);
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap()
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    runtime().block_on(async {
+                        for _ in 0..20_000 {
+                            let (answer, pilot) = flights.board(id(1));
+                            if let Some(pilot) = pilot {
+                                let fly = pilot.fly(|_| {
+                                    assert_eq!(in_the_air.fetch_add(1, Ordering::SeqCst), 0);
+                                    in_the_air.fetch_sub(1, Ordering::SeqCst);
+                                    std::future::ready(())
+                                });
+                                fly.await;
+                            }
+                            assert_eq!(answer.await, Ok(()));
+                        }
+                    });
+                });
+            }
+        });
     }
 
     #[tokio::test]

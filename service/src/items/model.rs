@@ -37,7 +37,12 @@ pub(crate) struct Draft {
         example = "Lamp"
     )]
     pub(crate) name: String,
-    #[schema(required = false, max_length = 10000, pattern = r"^[^\x00]*$")]
+    #[schema(
+        required = false,
+        max_length = 10000,
+        pattern = r"^[^\x00]*$",
+        example = "It gives light."
+    )]
     pub(crate) description: String,
     #[schema(minimum = 0, maximum = 9007199254740991_i64, example = 1999)]
     pub(crate) price_cents: i64,

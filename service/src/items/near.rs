@@ -3,10 +3,11 @@
 //! Flow: Redis tells every connection which of the keys that it has read were changed. Two things make that exact. A reply may be
 //! overtaken by the news that it is old, so before asking a [`Ticket`] is taken, and news of the key, or the end of the connection, makes
 //! it void. And news travel, so an entry is told only under a lease: a command that was sent at most [`LEASE`] ago has been answered, and
-//! Redis sends news and replies in order. A writer waits for as long before it acknowledges, see [`settled`]. So nobody is told what is
-//! older than a write acknowledged before he asked.
+//! Redis sends news and replies in order. Whoever has something new makes Redis forget the old, waits for as long ([`settled`]), and only
+//! then stores it and tells it. So nobody is told what is older than what anybody was told before he asked.
 //!
-//! Assumptions: every process that writes has the near-cache on, and clocks run at the same rate for 10 ms.
+//! Assumptions: every process has the near-cache on; clocks run at the same rate for 10 ms, and differ by less than a second; Redis evicts
+//! nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -20,6 +21,8 @@ use super::model::ItemId;
 
 /// For how long after a command was sent its reply vouches for the entries.
 const LEASE: Duration = Duration::from_millis(10);
+/// Entries end earlier here: clocks of processes differ, and nobody may tell what another knows to have ended.
+const MARGIN: Duration = Duration::from_secs(1);
 /// Bytes of entries at most.
 const BYTES: u64 = 16 << 20;
 /// What an entry costs beside its document.
@@ -88,7 +91,7 @@ impl Near {
         }
         let Kept { entry, until } = self.entries.get(&id.get())?;
         let left = until.saturating_duration_since(now);
-        (!left.is_zero()).then_some((entry, left))
+        (!left.is_zero()).then_some((entry, left + MARGIN))
     }
 
     /// Before Redis is asked, and before the connection for it is chosen.
@@ -112,7 +115,7 @@ impl Near {
         }
         let kept = Kept {
             entry: entry.clone(),
-            until: Instant::now() + entry.left(SystemTime::now()),
+            until: Instant::now() + entry.left(SystemTime::now()).saturating_sub(MARGIN),
         };
         self.entries.insert(id, kept);
         if is_void() {
@@ -251,13 +254,12 @@ mod tests {
     fn an_entry_ends_with_its_life() {
         let near = Near::new();
         let ticket = near.ticket(id(1));
-        near.answered(ticket, Some(&entry(1, Duration::from_millis(1))));
-        let sent = ticket.sent;
-        let (_, left) = near.get(id(1), sent).unwrap();
-        assert!(left <= Duration::from_millis(1) + sent.elapsed());
+        near.answered(ticket, Some(&entry(1, MARGIN * 3)));
+        let (_, left) = near.get(id(1), ticket.sent).unwrap();
+        assert!(left <= MARGIN * 3 + ticket.sent.elapsed());
         // Still under the lease, which ends later.
         near.leased_until.fetch_max(u64::MAX, Ordering::AcqRel);
-        assert!(near.get(id(1), sent + left).is_none());
+        assert!(near.get(id(1), ticket.sent + left - MARGIN).is_none());
     }
 
     #[test]

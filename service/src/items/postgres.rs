@@ -8,9 +8,10 @@ use std::sync::Arc;
 use bb8_postgres::PostgresConnectionManager;
 use bb8_redis::bb8::ManageConnection;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row, Statement};
+use tokio_postgres::{Client, Config, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::link::Shared;
@@ -24,6 +25,12 @@ pub(super) const FIND: &str = "SELECT id, name, description, price_cents, versio
 pub(crate) struct StalePassword(Arc<Notify>);
 
 impl StalePassword {
+    fn hear(&self, error: &tokio_postgres::Error) {
+        if error.code() == Some(&SqlState::INVALID_PASSWORD) {
+            self.0.notify_one();
+        }
+    }
+
     /// Returns once a connection was refused for its password.
     pub(crate) async fn told(&self) {
         self.0.notified().await;
@@ -51,11 +58,8 @@ impl ManageConnection for Manager {
     type Error = tokio_postgres::Error;
 
     async fn connect(&self) -> Result<Self::Connection, Self::Error> {
-        self.inner.connect().await.inspect_err(|error| {
-            if error.code() == Some(&SqlState::INVALID_PASSWORD) {
-                self.stale.0.notify_one();
-            }
-        })
+        let connected = self.inner.connect().await;
+        connected.inspect_err(|error| self.stale.hear(error))
     }
 
     async fn is_valid(&self, connection: &mut Self::Connection) -> Result<(), Self::Error> {
@@ -74,6 +78,16 @@ pub(super) struct Session(Arc<Prepared>);
 struct Prepared {
     client: Client,
     find: Statement,
+    _driver: Driver,
+}
+
+/// Ends with the session: a connection that was given up would live for as long as it owes replies, beside its successors.
+struct Driver(JoinHandle<Result<(), tokio_postgres::Error>>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Session {
@@ -90,16 +104,32 @@ impl Shared for Session {
 }
 
 /// Makes connections that are shared, with their statement prepared.
-pub(super) struct SessionManager(pub(super) Manager);
+pub(super) struct SessionManager {
+    config: Config,
+    tls: MakeRustlsConnect,
+    stale: StalePassword,
+}
+
+impl SessionManager {
+    pub(super) const fn new(config: Config, tls: MakeRustlsConnect, stale: StalePassword) -> Self {
+        Self { config, tls, stale }
+    }
+}
 
 impl ManageConnection for SessionManager {
     type Connection = Session;
     type Error = tokio_postgres::Error;
 
     async fn connect(&self) -> Result<Self::Connection, Self::Error> {
-        let client = self.0.connect().await?;
+        let connected = self.config.connect(self.tls.clone()).await;
+        let (client, connection) = connected.inspect_err(|error| self.stale.hear(error))?;
+        let driver = Driver(tokio::spawn(connection));
         let find = client.prepare_typed(FIND, &[Type::INT8]).await?;
-        Ok(Session(Arc::new(Prepared { client, find })))
+        Ok(Session(Arc::new(Prepared {
+            client,
+            find,
+            _driver: driver,
+        })))
     }
 
     async fn is_valid(&self, session: &mut Self::Connection) -> Result<(), Self::Error> {

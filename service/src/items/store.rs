@@ -36,11 +36,13 @@ const LINK: link::Limits = link::Limits {
 const READERS: usize = 64;
 /// For a reader's turn. Beyond it the database has more to do than it can, and an answer at once is worth more than a late one.
 const TURN: Duration = Duration::from_millis(5);
-/// For a row, from the moment of the turn. With the others this keeps a failed read below a second.
+/// For a row, from the moment of the turn. With the others this keeps a failed look-up below a second; one who comes during a look-up
+/// that fails waits for the next one.
 const FIND_DEADLINE: Duration = Duration::from_millis(700);
 
-/// Below [`POOL`]`.call`: the server gives a statement up before we do, so that no write can commit after its caller was told it
-/// failed.
+/// After this the server gives a statement up by itself; below [`POOL`]`.call`, so that we hear of it. A connection that breaks meanwhile
+/// leaves open whether the statement was done.
+pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(2);
 const STATEMENT_TIMEOUT: &str = "-c statement_timeout=2000";
 
 /// The items table, as one worker reaches it.
@@ -110,9 +112,10 @@ impl Store {
             .connect_timeout(POOL.connect)
             .keepalives_idle(Duration::from_secs(30))
             .tcp_user_timeout(Duration::from_secs(10));
-        let inner = PostgresConnectionManager::new(config, database.tls.clone());
-        let manager = Manager::new(inner, stale);
-        let link = Link::start(SessionManager(manager.clone()), LINK, presence);
+        let tls = database.tls.clone();
+        let sessions = SessionManager::new(config.clone(), tls.clone(), stale.clone());
+        let link = Link::start(sessions, LINK, presence);
+        let manager = Manager::new(PostgresConnectionManager::new(config, tls), stale);
         Self {
             link,
             turns: Semaphore::new(READERS),

@@ -32,7 +32,7 @@ pub(crate) enum Way {
 /// What is done to the bytes that pass.
 #[derive(Default)]
 pub(crate) struct Meddling {
-    /// What the client sends is late by up to this.
+    /// What either side sends is late by up to this.
     pub(crate) delay: Duration,
     /// Replaced in what the client sends, by something of the same length.
     pub(crate) requests: Option<(&'static str, &'static str)>,
@@ -130,7 +130,7 @@ async fn connection(client: TcpStream, plan: watch::Receiver<Plan>, meddling: Ar
     let (from_server, to_server) = server.into_split();
     tokio::select! {
         () = pump(from_client, to_server, plan.clone(), meddling.requests, meddling.delay) => {}
-        () = pump(from_server, to_client, plan, meddling.replies, Duration::ZERO) => {}
+        () = pump(from_server, to_client, plan, meddling.replies, meddling.delay) => {}
     }
 }
 

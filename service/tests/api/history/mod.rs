@@ -22,8 +22,8 @@ const CLIENTS: u64 = 8;
 /// Keys that are asked for at a time.
 const KEYS: usize = 4;
 /// Entries end, and are read anew early, many times in a history.
-const TTL: &str = "2";
-/// What a process sends to Redis is late by up to this, so that everything may overtake everything.
+const TTL: &str = "3";
+/// What passes between a process and Redis, either way, is late by up to this, so that everything may overtake everything.
 const DELAY: Duration = Duration::from_millis(3);
 /// The longest that a history may take to show what is wrong with it.
 const PATIENCE: Duration = Duration::from_secs(120);
