@@ -10,10 +10,12 @@ mod owed;
 mod postgres;
 mod redis;
 mod store;
+mod stores;
 
 pub(crate) use cache::{Cache, Settings};
-pub(crate) use catalogue::{Catalogue, CatalogueError, SharedFlights, Source, flights};
+pub(crate) use catalogue::{Catalogue, SharedFlights, flights};
 pub(crate) use model::{Document, Draft, Invalid, Item, ItemId, PriorVersion, parse_draft};
 pub(crate) use owed::Owed;
 pub(crate) use postgres::StalePassword;
 pub(crate) use store::{Changed, Store};
+pub(crate) use stores::{CatalogueError, Source};
