@@ -17,7 +17,7 @@ use super::redis::{Manager, Session};
 use crate::config::Redis;
 use crate::deadline::Deadlines;
 use crate::link::{Limits, Link};
-use crate::logging::chain;
+use crate::logging::{Sparse, chain};
 use crate::presence::Presence;
 
 /// How long an unknown id is known to be unknown: this bounds what a flood of them leaves behind.
@@ -28,6 +28,9 @@ const UNKNOWN_TTL: Duration = Duration::from_secs(5);
 const REPLY: Duration = Duration::from_millis(25);
 /// For a reply to a writer.
 const WRITTEN: Duration = Duration::from_secs(1);
+
+/// Of writes that Redis did not take: while it is away, all of them.
+static NOT_TAKEN: Sparse = Sparse::new(Duration::from_millis(200));
 
 /// Bytes of a read's arguments at most: what is known beforehand is allocated once.
 const GET: usize = 40;
@@ -245,11 +248,14 @@ impl Cache {
         let owed = self.owed.add(id, rank);
         // Its keeper settles what is owed when it has asked the connection.
         self.link.suspect();
-        tracing::warn!(
-            id = id.get(),
-            will_be_removed = owed,
-            "Redis did not take a write; other processes may show the item as it was until it does, at most until its entry expires"
-        );
+        if let Some(left_out) = NOT_TAKEN.admit(Instant::now()) {
+            tracing::warn!(
+                id = id.get(),
+                will_be_removed = owed,
+                left_out,
+                "Redis did not take a write; other processes may show the item as it was until it does, at most until its entry expires"
+            );
+        }
     }
 
     /// Returns once there was an attempt to connect.

@@ -162,7 +162,8 @@ impl Stores {
         changed: Result<Changed<T>, StoreError>,
         drain: &Drain,
     ) -> Result<Changed<T>, StoreError> {
-        if !matches!(changed, Ok(Changed::Done(_))) {
+        // While PostgreSQL is away nothing is even sent.
+        if !matches!(changed, Ok(Changed::Done(_)) | Err(StoreError::Away)) {
             self.cache.forget(id).await;
         }
         if let Err(StoreError::Unavailable(_)) = changed {

@@ -40,14 +40,7 @@ async fn without_the_database_the_cache_answers() {
     assert_eq!(get(api.address, "/health").await.status, StatusCode::OK);
 
     postgres.restart().await;
-    let back = Instant::now();
-    eventually("a cold read", async || {
-        let answer = get(api.address, "/items/2").await;
-        (answer.status == StatusCode::OK).then_some(())
-    })
-    .await;
-    let took = back.elapsed();
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    returns(&api).await;
     // Each worker has connections of its own, and the other one may come back a little later.
     eventually("a write", async || {
         let draft = json!({"name": "Lamp", "price_cents": 1});
@@ -71,6 +64,11 @@ async fn a_database_that_stands_still_is_given_up_within_a_second() {
     assert!(quickest_failure(&api).await < Duration::from_secs(1));
     assert_eq!(read_until(&api, "api; hit").await.body, cached.body);
     proxy.set(Way::Open).await;
+    returns(&api).await;
+}
+
+/// PostgreSQL answers again, and so cold reads are answered.
+async fn returns(api: &Api) {
     let back = Instant::now();
     eventually("a cold read", async || {
         let answer = get(api.address, "/items/2").await;
