@@ -1,13 +1,16 @@
-//! A cache-aside HTTP API: Redis first, PostgreSQL on a miss, entries that live 60 seconds.
+//! A cache-aside HTTP API: Redis first, PostgreSQL on a miss, entries that live `CACHE_TTL`.
 //!
 //! ```text
 //! environment ─ config ─┐
-//!                       ├─ app ── server (accept, drain) ── http (routes, problems) ── items::catalogue
-//! arguments ──── cli ───┘                                                               ├─ items::cache  Redis
-//!                                                                                       └─ items::store  PostgreSQL
+//!                       ├─ app ── server (accept, watch, drain) ── http (routes, problems) ── items::catalogue ─ flights
+//! arguments ──── cli ───┘         a lane for each core                                        └─ items::stores
+//!                                                                                                ├─ cache  Redis, near-cache
+//!                                                                                                └─ store  PostgreSQL
 //! ```
 //!
-//! `cli` and `config` are parses, `tls` reads the CA certificates that `config` names. `http` knows HTTP and no store; `items` knows the stores and no HTTP; `app` wires them.
+//! `cli` and `config` are parses, `tls` reads the CA certificates that `config` names. `http` knows HTTP and no store; `items` knows the
+//! stores and no HTTP; `app` wires them. A `link` keeps one shared connection alive, a `pool` lends connections to one caller at a time,
+//! `deadline` bounds the many short calls, `presence` tells the log when a store comes and goes.
 //! The one public function is [`run`]; everything else is reached through the process.
 
 mod app;
