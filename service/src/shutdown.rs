@@ -89,6 +89,12 @@ impl Drain {
         self.drains.load(Ordering::Acquire)
     }
 
+    /// Whether anything was told since this was cloned from one that had waited for nothing. It costs as much as a look.
+    pub(crate) fn has_news(&self) -> bool {
+        // A sender that is gone without a word is news.
+        self.phase.has_changed().unwrap_or(true)
+    }
+
     /// Returns once the process drains.
     pub(crate) async fn draining(&mut self) {
         self.reached(Phase::Draining).await;

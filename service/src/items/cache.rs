@@ -9,15 +9,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bb8_redis::redis::{Cmd, RedisError, Value, cmd};
 
+use super::calls::Calls;
 use super::entry::{self, Entry, Known};
+use super::fills::{Filled, Filling, Fills};
 use super::model::ItemId;
 use super::near::{self, Near};
 use super::owed::Owed;
-use super::redis::{Manager, Session};
+use super::reads::{Live, Reads};
+use super::redis::Manager;
 use crate::config::Redis;
 use crate::deadline::Deadlines;
 use crate::link::{Limits, Link};
-use crate::logging::{Sparse, chain};
+use crate::logging::Sparse;
 use crate::presence::Presence;
 
 /// How long an unknown id is known to be unknown: this bounds what a flood of them leaves behind.
@@ -25,15 +28,12 @@ const UNKNOWN_TTL: Duration = Duration::from_secs(5);
 
 /// For a reply to a reader: two orders of magnitude above what a Redis in the same network needs, and short enough to ask PostgreSQL
 /// instead.
-const REPLY: Duration = Duration::from_millis(25);
+pub(super) const REPLY: Duration = Duration::from_millis(25);
 /// For a reply to a writer.
 const WRITTEN: Duration = Duration::from_secs(1);
 
 /// Of writes that Redis did not take: while it is away, all of them.
 static NOT_TAKEN: Sparse = Sparse::new(Duration::from_millis(200));
-
-/// Bytes of a read's arguments at most: what is known beforehand is allocated once.
-const GET: usize = 40;
 
 const LIMITS: Limits = Limits {
     connect: Duration::from_millis(500),
@@ -72,8 +72,9 @@ const FORGOTTEN_TTL: Duration = Duration::from_secs(60);
 
 /// The entries of items, as one worker reaches them.
 pub(crate) struct Cache {
-    link: Link<Session>,
-    deadlines: Arc<Deadlines>,
+    calls: Arc<Calls>,
+    reads: Arc<Reads>,
+    fills: Arc<Fills>,
     ttl: Duration,
     near: Option<Arc<Near>>,
     owed: Arc<Owed>,
@@ -87,14 +88,6 @@ pub(crate) enum Put {
     /// Since PostgreSQL was asked, somebody was told that there is no such item. It may have been deleted, which this reader could not
     /// see, so he asks again.
     LookAgain,
-}
-
-/// What Redis is to hold.
-struct Filling {
-    key: String,
-    value: Vec<u8>,
-    /// In milliseconds since 1970.
-    until: u64,
 }
 
 /// What serving needs to know of the cache.
@@ -126,9 +119,14 @@ impl Cache {
     ) -> Result<Self, RedisError> {
         let near = settings.near.then(|| Arc::new(Near::new()));
         let manager = Manager::new(redis, Arc::clone(&owed), near.clone())?;
-        Ok(Self {
+        let calls = Arc::new(Calls {
             link: Link::start(manager, LIMITS, presence),
             deadlines,
+        });
+        Ok(Self {
+            reads: Reads::new(Arc::clone(&calls), settings.ttl, near.clone()),
+            fills: Fills::new(Arc::clone(&calls)),
+            calls,
             ttl: settings.ttl,
             near,
             owed,
@@ -136,29 +134,17 @@ impl Cache {
     }
 
     /// The live entry of an item, if this process has it and may tell it, and what is left of its life.
-    pub(crate) fn near(&self, id: ItemId, now: Instant) -> Option<(Entry, Duration)> {
+    pub(crate) fn near(&self, id: ItemId, now: Instant) -> Option<Live> {
         let found = self.near.as_ref()?.get(id, now)?;
         (!self.owed.has(id)).then_some(found)
     }
 
-    /// The live entry of an item in Redis. One that cannot be read counts as none and is overwritten by the fill that follows.
-    pub(crate) async fn get(&self, id: ItemId) -> Result<Option<Entry>, CacheAway> {
+    /// The live entry of an item in Redis, and what is left of its life. One that cannot be read counts as none and is overwritten by the fill that follows.
+    pub(crate) async fn get(&self, id: ItemId) -> Result<Option<Live>, CacheAway> {
         if self.owed.has(id) {
             return Err(CacheAway);
         }
-        let ticket = self.near.as_ref().map(|near| near.ticket(id));
-        let mut get = Cmd::with_capacity(2, GET);
-        get.arg("GET").arg(entry::key(id.get()));
-        let reply = self.call(REPLY, &get).await?;
-        let entry = if let Value::BulkString(bytes) = reply {
-            Entry::decode(bytes, SystemTime::now(), self.ttl)
-        } else {
-            None
-        };
-        if let (Some(near), Some(ticket)) = (&self.near, ticket) {
-            near.answered(ticket, entry.as_ref());
-        }
-        Ok(entry)
+        self.reads.get(id).await
     }
 
     /// Stores what a reader found when he asked PostgreSQL at `asked`, unless Redis knows of something later. When this returns, no
@@ -174,14 +160,10 @@ impl Cache {
         again: bool,
     ) -> Result<Put, CacheAway> {
         let filling = self.filling(id, known, asked);
-        // Mostly there is nothing, and Redis need not run a script to see that.
-        let mut set = cmd("SET");
-        set.arg(&filling.key).arg(&filling.value).arg("NX");
-        set.arg("PXAT").arg(filling.until);
-        if self.call(REPLY, &set).await? == Value::Okay {
-            return Ok(Put::Done);
+        match self.fills.fill(filling).await? {
+            Filled::Stored => Ok(Put::Done),
+            Filled::Taken(filling) => self.replace(REPLY, &filling, !again).await,
         }
-        self.replace(REPLY, &filling, !again).await
     }
 
     /// Stores what a writer made of an item. It waits longer than a reader: nobody is to see what was there before the write, once it
@@ -197,11 +179,7 @@ impl Cache {
             Known::Unknown => self.ttl.min(UNKNOWN_TTL),
         };
         let until = asked + life;
-        Filling {
-            key: entry::key(id.get()),
-            value: Entry { known, until }.encode(),
-            until: entry::milliseconds(until),
-        }
+        Filling::new(id, &Entry { known, until })
     }
 
     /// With a near-cache, what was there is forgotten first, and nothing new is told until no process tells the old: otherwise one
@@ -221,7 +199,7 @@ impl Cache {
             replace
         };
         let mark = self.near.is_some();
-        let done = self.call(deadline, &replace(look, mark)).await?;
+        let done = self.calls.call(deadline, &replace(look, mark)).await?;
         if done == Value::Int(3) {
             return Ok(Put::LookAgain);
         }
@@ -229,13 +207,13 @@ impl Cache {
             return Ok(Put::Done);
         }
         near::settled().await;
-        self.call(deadline, &replace(false, false)).await?;
+        self.calls.call(deadline, &replace(false, false)).await?;
         Ok(Put::Done)
     }
 
     /// Makes the next reader ask PostgreSQL; now if Redis takes it, and else as soon as it does.
     pub(crate) async fn forget(&self, id: ItemId) {
-        let forgotten = self.call(WRITTEN, &forgetting(id.get(), 0)).await;
+        let forgotten = self.calls.call(WRITTEN, &forgetting(id.get(), 0)).await;
         if forgotten.is_err() {
             self.owe(id, 0);
         } else if self.near.is_some() {
@@ -247,7 +225,7 @@ impl Cache {
     pub(crate) fn owe(&self, id: ItemId, rank: i64) {
         let owed = self.owed.add(id, rank);
         // Its keeper settles what is owed when it has asked the connection.
-        self.link.suspect();
+        self.calls.link.suspect();
         if let Some(left_out) = NOT_TAKEN.admit(Instant::now()) {
             tracing::warn!(
                 id = id.get(),
@@ -260,7 +238,7 @@ impl Cache {
 
     /// Returns once there was an attempt to connect.
     pub(crate) async fn tried(&self) {
-        self.link.tried().await;
+        self.calls.link.tried().await;
     }
 
     /// How long an entry lives.
@@ -270,22 +248,7 @@ impl Cache {
 
     /// Whether Redis answers.
     pub(crate) async fn ping(&self) -> Result<(), CacheAway> {
-        self.call(REPLY, &cmd("PING")).await.map(|_| ())
-    }
-
-    async fn call(&self, deadline: Duration, command: &Cmd) -> Result<Value, CacheAway> {
-        let mut session = self.link.live().ok_or(CacheAway)?;
-        let reply = session.connection.send_packed_command(command);
-        let failure = match self.deadlines.within(deadline, reply).await {
-            Ok(reply) => match reply.and_then(Value::extract_error) {
-                Ok(value) => return Ok(value),
-                Err(error) => chain(&error),
-            },
-            Err(late) => chain(&late),
-        };
-        tracing::debug!(error = failure, "Redis did not answer");
-        self.link.suspect();
-        Err(CacheAway)
+        self.calls.call(REPLY, &cmd("PING")).await.map(|_| ())
     }
 }
 

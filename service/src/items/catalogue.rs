@@ -10,7 +10,7 @@
 //! may be ahead of the entry; and a Redis that loses entries early (eviction, failover) holds nothing back.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::cache::{Cache, CacheAway};
 use super::entry::{Entry, Known};
@@ -75,6 +75,11 @@ impl Catalogue {
         tokio::join!(self.stores.items.tried(), self.stores.cache.tried());
     }
 
+    /// Makes what a first change needs, in the background.
+    pub(crate) async fn warm(&self) {
+        self.stores.items.warm().await;
+    }
+
     /// What is known of an item; `now` is when the request came.
     ///
     /// # Errors
@@ -87,9 +92,8 @@ impl Catalogue {
         }
         let landed = self.flights.landed(id);
         match self.stores.cache.get(id).await {
-            Ok(Some(entry)) => {
+            Ok(Some((entry, left))) => {
                 self.counts.hit.inc();
-                let left = entry.left(SystemTime::now());
                 Ok(self.hit(id, entry, left, false))
             }
             Ok(None) => {

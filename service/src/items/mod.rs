@@ -1,14 +1,19 @@
 //! Items and the two stores that hold them. Knows nothing of HTTP.
 
 mod cache;
+mod calls;
 mod catalogue;
 mod entry;
+mod fills;
+mod finds;
 mod flights;
 mod model;
 mod near;
 mod owed;
 mod postgres;
+mod reads;
 mod redis;
+mod rounds;
 mod store;
 mod stores;
 

@@ -95,11 +95,11 @@ impl Near {
     }
 
     /// Before Redis is asked, and before the connection for it is chosen.
-    pub(super) fn ticket(&self, id: ItemId) -> Ticket {
+    pub(super) fn ticket(&self, id: ItemId, sent: Instant) -> Ticket {
         Ticket {
             id,
             news: self.counter(id.get()).load(Ordering::Acquire),
-            sent: Instant::now(),
+            sent,
         }
     }
 
@@ -198,7 +198,7 @@ mod tests {
     /// A near-cache that has just heard of item 1.
     fn filled() -> (Near, Instant) {
         let near = Near::new();
-        let ticket = near.ticket(id(1));
+        let ticket = near.ticket(id(1), Instant::now());
         near.answered(ticket, Some(&entry(1, MINUTE)));
         (near, ticket.sent)
     }
@@ -211,7 +211,7 @@ mod tests {
         let after = sent + LEASE;
         assert!(near.get(id(1), after).is_none());
         // Any reply renews it for all.
-        let mut other = near.ticket(id(2));
+        let mut other = near.ticket(id(2), Instant::now());
         other.sent = after;
         near.answered(other, None);
         assert!(near.get(id(1), after).is_some());
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_reply_that_news_overtake_is_not_kept() {
         let near = Near::new();
-        let ticket = near.ticket(id(1));
+        let ticket = near.ticket(id(1), Instant::now());
         near.heard(&invalidate("api:item:2:1"));
         near.answered(ticket, Some(&entry(1, MINUTE)));
         assert!(near.get(id(1), ticket.sent).is_none());
@@ -240,7 +240,7 @@ mod tests {
     fn the_end_of_the_connection_forgets_all_and_what_is_on_its_way() {
         for kind in [PushKind::Disconnection, PushKind::Invalidate] {
             let (near, sent) = filled();
-            let ticket = near.ticket(id(2));
+            let ticket = near.ticket(id(2), Instant::now());
             let data = vec![Value::Nil];
             near.heard(&PushInfo { kind, data });
             assert!(near.get(id(1), sent).is_none());
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn an_entry_ends_with_its_life() {
         let near = Near::new();
-        let ticket = near.ticket(id(1));
+        let ticket = near.ticket(id(1), Instant::now());
         near.answered(ticket, Some(&entry(1, MARGIN * 3)));
         let (_, left) = near.get(id(1), ticket.sent).unwrap();
         assert!(left <= MARGIN * 3 + ticket.sent.elapsed());
@@ -266,7 +266,10 @@ mod tests {
     fn its_bytes_are_bounded() {
         let near = Near::new();
         for number in 1..=50_000 {
-            near.answered(near.ticket(id(number)), Some(&entry(1, MINUTE)));
+            near.answered(
+                near.ticket(id(number), Instant::now()),
+                Some(&entry(1, MINUTE)),
+            );
         }
         assert!(near.entries.weight() <= BYTES);
         assert!(near.entries.len() > 10_000, "{}", near.entries.len());

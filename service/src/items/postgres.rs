@@ -16,9 +16,9 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::link::Shared;
 
-/// Finds an item by its id.
+/// Finds items by their ids.
 pub(super) const FIND: &str = "SELECT id, name, description, price_cents, version, updated_at
-     FROM items WHERE id = $1";
+     FROM items WHERE id = ANY($1)";
 
 /// Tells that PostgreSQL has refused the password; one listener hears it, also afterwards.
 #[derive(Clone, Debug, Default)]
@@ -91,9 +91,9 @@ impl Drop for Driver {
 }
 
 impl Session {
-    /// The row that [`FIND`] finds.
-    pub(super) async fn find(&self, id: i64) -> Result<Option<Row>, tokio_postgres::Error> {
-        self.0.client.query_opt(&self.0.find, &[&id]).await
+    /// The rows that [`FIND`] finds, in any order.
+    pub(super) async fn find(&self, ids: &[i64]) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.0.client.query(&self.0.find, &[&ids]).await
     }
 }
 
@@ -124,7 +124,7 @@ impl ManageConnection for SessionManager {
         let connected = self.config.connect(self.tls.clone()).await;
         let (client, connection) = connected.inspect_err(|error| self.stale.hear(error))?;
         let driver = Driver(tokio::spawn(connection));
-        let find = client.prepare_typed(FIND, &[Type::INT8]).await?;
+        let find = client.prepare_typed(FIND, &[Type::INT8_ARRAY]).await?;
         Ok(Session(Arc::new(Prepared {
             client,
             find,

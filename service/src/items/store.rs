@@ -1,18 +1,18 @@
 //! Items in PostgreSQL, the truth. One round trip per call.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bb8_postgres::PostgresConnectionManager;
 use prometheus::Histogram;
-use tokio::sync::Semaphore;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::finds::{Finds, TURN};
 use super::model::{Draft, Item, ItemId, PriorVersion};
-use super::postgres::{FIND, Manager, Session, SessionManager, StalePassword};
+use super::postgres::{FIND, Manager, SessionManager, StalePassword};
 use crate::config::Database;
-use crate::deadline::{Deadlines, Late};
+use crate::deadline::Deadlines;
 use crate::link::{self, Link};
 use crate::pool::{self, CallError, Occupancy, Pool};
 use crate::presence::Presence;
@@ -32,28 +32,18 @@ const LINK: link::Limits = link::Limits {
     calm: Duration::from_secs(5),
 };
 
-/// Readers whose statements are under way at once.
-const READERS: usize = 64;
-/// For a reader's turn. Beyond it the database has more to do than it can, and an answer at once is worth more than a late one.
-const TURN: Duration = Duration::from_millis(5);
-/// For a row, from the moment of the turn. With the others this keeps a failed look-up below a second; one who comes during a look-up
-/// that fails waits for the next one.
-const FIND_DEADLINE: Duration = Duration::from_millis(700);
-
 /// After this the server gives a statement up by itself; below [`POOL`]`.call`, so that we hear of it. A connection that breaks meanwhile
 /// leaves open whether the statement was done.
 pub(super) const STATEMENT_DEADLINE: Duration = Duration::from_secs(2);
 const STATEMENT_TIMEOUT: &str = "-c statement_timeout=2000";
+/// For the prepared statement: PostgreSQL would plan each list of ids anew, since short ones seem to pay for it.
+/// <https://www.postgresql.org/docs/15/sql-prepare.html>
+const ONE_PLAN: &str = "-c plan_cache_mode=force_generic_plan";
 
 /// The items table, as one worker reaches it.
 pub(crate) struct Store {
-    /// All readers share it. A second one costs PostgreSQL a process more and saves nothing while rows are in its memory: it fetched
-    /// a tenth less a second where both fought for cores.
-    link: Link<Session>,
-    turns: Semaphore,
-    deadlines: Arc<Deadlines>,
+    finds: Arc<Finds>,
     pool: Pool<Manager>,
-    wait_seconds: Histogram,
 }
 
 /// Why PostgreSQL did not answer.
@@ -71,6 +61,8 @@ pub(crate) enum StoreError {
     Row(#[source] tokio_postgres::Error),
     #[error("an insert returned no row")]
     NoRow,
+    #[error("the search for rows ended in a panic")]
+    BrokenOff,
 }
 
 impl StoreError {
@@ -78,7 +70,7 @@ impl StoreError {
     pub(crate) const fn is_temporary(&self) -> bool {
         match self {
             Self::Away | Self::Overloaded | Self::Unavailable(_) => true,
-            Self::Refused(_) | Self::Row(_) | Self::NoRow => false,
+            Self::Refused(_) | Self::Row(_) | Self::NoRow | Self::BrokenOff => false,
         }
     }
 }
@@ -103,8 +95,8 @@ impl Store {
     ) -> Self {
         let mut config = database.config.clone();
         let options = match config.get_options() {
-            Some(given) => format!("{given} {STATEMENT_TIMEOUT}"),
-            None => STATEMENT_TIMEOUT.to_owned(),
+            Some(given) => format!("{given} {STATEMENT_TIMEOUT} {ONE_PLAN}"),
+            None => format!("{STATEMENT_TIMEOUT} {ONE_PLAN}"),
         };
         config
             .options(options)
@@ -117,42 +109,21 @@ impl Store {
         let link = Link::start(sessions, LINK, presence);
         let manager = Manager::new(PostgresConnectionManager::new(config, tls), stale);
         Self {
-            link,
-            turns: Semaphore::new(READERS),
-            deadlines,
-            pool: Pool::new(manager, POOL, presence, wait_seconds.clone()),
-            wait_seconds,
+            finds: Finds::new(link, deadlines, wait_seconds.clone()),
+            pool: Pool::new(manager, POOL, presence, wait_seconds),
         }
     }
 
     /// Returns once there was an attempt to connect.
     pub(crate) async fn tried(&self) {
-        self.link.tried().await;
+        self.finds.tried().await;
     }
 
     /// # Errors
     ///
     /// Like every call here: [`StoreError`] when PostgreSQL is away, late or refuses.
-    pub(crate) async fn find(&self, id: ItemId) -> Result<Option<Item>, StoreError> {
-        let session = self.link.live().ok_or(StoreError::Away)?;
-        let waiting = Instant::now();
-        let turn = self.deadlines.within(TURN, self.turns.acquire()).await;
-        let turn = turn
-            .ok()
-            .and_then(Result::ok)
-            .ok_or(StoreError::Overloaded)?;
-        self.wait_seconds.observe(waiting.elapsed().as_secs_f64());
-        let found = self
-            .deadlines
-            .within(FIND_DEADLINE, session.find(id.get()))
-            .await
-            .map_err(|Late(deadline)| CallError::NoReply(deadline))
-            .and_then(|found| found.map_err(CallError::Failed));
-        drop(turn);
-        if found.is_err() {
-            self.link.suspect();
-        }
-        found?.as_ref().map(item).transpose()
+    pub(crate) async fn find(&self, id: ItemId) -> Result<Option<Item>, Arc<StoreError>> {
+        self.finds.find(id).await
     }
 
     /// At most `limit` items with an id above `after`, in order of id.
@@ -228,6 +199,11 @@ impl Store {
         self.rows("SELECT 1", &[]).await.map(|_| ())
     }
 
+    /// Makes what a first change needs.
+    pub(crate) async fn warm(&self) {
+        self.pool.warm().await;
+    }
+
     pub(crate) fn occupancy(&self) -> Occupancy {
         self.pool.occupancy()
     }
@@ -242,7 +218,10 @@ impl Store {
             (Some(value), _) => Changed::Done(value),
             (None, PriorVersion::Any) => Changed::NotFound,
             (None, PriorVersion::OneOf(_)) => {
-                match self.one(FIND, &[(&id.get(), Type::INT8)]).await? {
+                match self
+                    .one(FIND, &[(&[id.get()].as_slice(), Type::INT8_ARRAY)])
+                    .await?
+                {
                     Some(_) => Changed::VersionMismatch,
                     None => Changed::NotFound,
                 }
@@ -264,7 +243,9 @@ impl Store {
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, StoreError> {
         // Said at once while there is no connection at all; the pool would try for one.
-        self.link.live().ok_or(StoreError::Away)?;
+        if !self.finds.is_there() {
+            return Err(StoreError::Away);
+        }
         self.pool
             .call(async |client| client.query_typed(sql, params).await)
             .await
@@ -303,7 +284,7 @@ fn is_refusal(error: &tokio_postgres::Error) -> bool {
     })
 }
 
-fn item(row: &Row) -> Result<Item, StoreError> {
+pub(super) fn item(row: &Row) -> Result<Item, StoreError> {
     let read = || {
         Ok(Item {
             id: row.try_get("id")?,

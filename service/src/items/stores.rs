@@ -59,6 +59,12 @@ impl From<StoreError> for CatalogueError {
     }
 }
 
+impl From<Arc<StoreError>> for CatalogueError {
+    fn from(error: Arc<StoreError>) -> Self {
+        Self::Store(error)
+    }
+}
+
 impl From<serde_json::Error> for CatalogueError {
     fn from(error: serde_json::Error) -> Self {
         Self::Json(Arc::new(error))
@@ -90,11 +96,8 @@ impl Stores {
             First::Look => None,
         };
         match self.cache.get(id).await {
-            Ok(Some(entry)) if Some(entry.until) > known_until => Ok(Read {
-                source: Source::Hit {
-                    left: entry.left(SystemTime::now()),
-                    near: false,
-                },
+            Ok(Some((entry, left))) if Some(entry.until) > known_until => Ok(Read {
+                source: Source::Hit { left, near: false },
                 document: entry.known.document(),
             }),
             Ok(_) => self.find(id, Redis::Answers).await,

@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::Request;
@@ -163,12 +164,21 @@ async fn connection(
         .serve_connection(TokioIo::new(Watched::new(stream)), service);
     let mut connection = pin!(connection);
 
-    let ended = tokio::select! {
-        // No dice for each request.
-        biased;
-        ended = connection.as_mut() => Some(ended),
-        () = drain.closing() => None,
-    };
+    let news = drain.clone();
+    let mut closing = pin!(drain.closing());
+    let mut is_told = false;
+    let ended = poll_fn(|context| {
+        if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+            return Poll::Ready(Some(ended));
+        }
+        // A task has one waker all its life, so it waits for news already.
+        if is_told && !news.has_news() {
+            return Poll::Pending;
+        }
+        is_told = true;
+        closing.as_mut().poll(context).map(|()| None)
+    })
+    .await;
     let ended = match ended {
         Some(ended) => ended,
         // Nobody has asked anything on this connection, and hyper would wait for the first question.

@@ -1,0 +1,79 @@
+//! Storing what PostgreSQL was found to hold: many entries in one message.
+
+use std::sync::Arc;
+
+use bb8_redis::redis::{Pipeline, Value};
+
+use super::cache::{CacheAway, REPLY};
+use super::calls::Calls;
+use super::entry::{self, Entry};
+use super::model::ItemId;
+use super::rounds::Rounds;
+
+/// What Redis is to hold.
+#[derive(Clone, Debug)]
+pub(super) struct Filling {
+    pub(super) key: String,
+    pub(super) value: Vec<u8>,
+    /// In milliseconds since 1970.
+    pub(super) until: u64,
+}
+
+/// The fills of one worker.
+pub(super) struct Fills {
+    calls: Arc<Calls>,
+    rounds: Arc<Rounds<Filling, Result<Filled, CacheAway>>>,
+}
+
+/// What became of a filling.
+#[derive(Debug)]
+pub(super) enum Filled {
+    Stored,
+    /// Something is there.
+    Taken(Filling),
+}
+
+impl Filling {
+    pub(super) fn new(id: ItemId, entry: &Entry) -> Self {
+        Self {
+            key: entry::key(id.get()),
+            value: entry.encode(),
+            until: entry::milliseconds(entry.until),
+        }
+    }
+}
+
+impl Fills {
+    pub(super) fn new(calls: Arc<Calls>) -> Arc<Self> {
+        Arc::new(Self {
+            calls,
+            rounds: Rounds::new(),
+        })
+    }
+
+    /// Stores a filling where nothing is: mostly nothing is, and Redis need not run a script to see that.
+    pub(super) async fn fill(self: &Arc<Self>, filling: Filling) -> Result<Filled, CacheAway> {
+        let (answer, round) = self.rounds.join(filling);
+        if let Some(round) = round {
+            let fills = Arc::clone(self);
+            tokio::spawn(round.carry(async move |fillings| fills.fill_all(fillings).await));
+        }
+        answer.await.unwrap_or(Err(CacheAway))
+    }
+
+    async fn fill_all(&self, fillings: Vec<Filling>) -> Vec<Result<Filled, CacheAway>> {
+        let mut sets = Pipeline::with_capacity(fillings.len());
+        for filling in &fillings {
+            let set = sets.cmd("SET").arg(&filling.key).arg(&filling.value);
+            set.arg("NX").arg("PXAT").arg(filling.until);
+        }
+        let Ok(replies) = self.calls.call_all(REPLY, &sets).await else {
+            return fillings.iter().map(|_| Err(CacheAway)).collect();
+        };
+        let filled = |(filling, reply)| match reply {
+            Value::Okay => Ok(Filled::Stored),
+            _ => Ok(Filled::Taken(filling)),
+        };
+        fillings.into_iter().zip(replies).map(filled).collect()
+    }
+}
