@@ -142,7 +142,7 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
         postgresql: shared.postgresql,
         redis: shared.redis,
     };
-    let lanes = workers.into_iter().map(|worker| worker.lane).collect();
+    let lanes = workers.into_iter().map(Worker::lane).collect();
     drop(shared.drain);
     let here = Lane::new(runtime::Handle::current(), Arc::new(scraper));
     let slots = Slots::new(server::raise_file_limit(config.workers));
@@ -180,8 +180,15 @@ struct Shared<'a> {
 
 /// A thread that serves, with connections of its own to the stores.
 struct Worker {
-    lane: Lane<Api>,
+    runtime: runtime::Handle,
+    api: Api,
     catalogue: Arc<Catalogue>,
+}
+
+impl Worker {
+    fn lane(self) -> Lane<Api> {
+        Lane::new(self.runtime, Arc::new(self.api))
+    }
 }
 
 impl Shared<'_> {
@@ -218,8 +225,11 @@ impl Shared<'_> {
             self.config.access_log,
             self.drain.clone(),
         )?;
-        let lane = Lane::new(runtime.clone(), Arc::new(api));
-        Ok(Worker { lane, catalogue })
+        Ok(Worker {
+            runtime: runtime.clone(),
+            api,
+            catalogue,
+        })
     }
 }
 
@@ -349,3 +359,6 @@ fn say(text: &str) -> ExitCode {
         Err(_) => ExitCode::FAILURE,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io;
-use std::panic;
+use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,11 +17,14 @@ pub(crate) fn start(filter: &str) {
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(io::stdout)
         .init();
-    panic::set_hook(Box::new(|panic| {
-        let location = panic.location().map(ToString::to_string);
-        let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(location, panic = message, "panicked");
-    }));
+    panic::set_hook(Box::new(log_panic));
+}
+
+/// The log line of a panic.
+pub(crate) fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    let message = panic.payload_as_str().unwrap_or("no message");
+    tracing::error!(location, panic = message, "panicked");
 }
 
 /// Lets a line through only so often; for what may happen to every request.
