@@ -16,6 +16,8 @@ pub(crate) fn start(filter: &str) {
         .flatten_event(true)
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(io::stdout)
+        // It would be told on stderr, and end the process where that cannot be written either.
+        .log_internal_errors(false)
         .init();
     panic::set_hook(Box::new(log_panic));
 }

@@ -116,3 +116,16 @@ async fn what_failed_is_logged_though_the_log_is_off() {
         .collect();
     assert_eq!(logged, [(&Value::from("/items"), &Value::from(500))]);
 }
+
+/// Whoever collects the log may die, and takes both pipes with it.
+#[tokio::test]
+async fn a_log_that_nobody_reads_fails_no_request() {
+    let (_database, _redis, mut api) = start("on").await;
+    let mut connection = Connection::open(api.address).await.unwrap();
+    api.unheard().await;
+    for _ in 0..3 {
+        let health = request("GET", "/health", &[], None);
+        let answer = connection.send(health).await.unwrap();
+        assert_eq!(answer.status, 200);
+    }
+}
