@@ -52,7 +52,7 @@ pub fn run(
             seed(base, count).await
         }),
         Ok(Command::Serve) => with(ServeConfig::parse(environment), |config| {
-            logging::start(&config.base.log_filter);
+            logging::start(config.base.log_filter.clone());
             execute(serve(config))
         }),
     }
@@ -311,7 +311,7 @@ fn with_base(
     command: impl AsyncFnOnce(&BaseConfig) -> Result<(), RunError>,
 ) -> ExitCode {
     with(BaseConfig::parse(environment), |base| {
-        logging::start(&base.log_filter);
+        logging::start(base.log_filter.clone());
         execute(async move { command(&base).await })
     })
 }
