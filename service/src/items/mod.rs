@@ -4,6 +4,7 @@ mod cache;
 mod catalogue;
 mod entry;
 mod flights;
+mod members;
 mod model;
 mod near;
 mod owed;
