@@ -178,6 +178,7 @@ impl Api {
             Target::Ready => Box::pin(handlers::ready(&self.catalogue)).await,
             Target::Description => Ok(documentation::description(self.description.clone())),
             Target::Docs => Ok(documentation::page()),
+            Target::DocsWithSlash => Ok(documentation::to_page()),
             Target::Asset(asset) => Ok(asset.reply()),
             Target::Options(route) => Ok(reply::options(routes::allow(route))),
             Target::WrongMethod(route) => Err(Failure::Method {
