@@ -19,6 +19,7 @@ use crate::deadline::Deadlines;
 use crate::link::{Limits, Link};
 use crate::logging::{Sparse, chain};
 use crate::presence::Presence;
+use crate::waits::{self, For};
 
 /// How long an unknown id is known to be unknown: this bounds what a flood of them leaves behind.
 const UNKNOWN_TTL: Duration = Duration::from_secs(5);
@@ -275,6 +276,7 @@ impl Cache {
 
     async fn call(&self, deadline: Duration, command: &Cmd) -> Result<Value, CacheAway> {
         let mut session = self.link.live().ok_or(CacheAway)?;
+        let _waiting = waits::on(For::Cache);
         let reply = session.connection.send_packed_command(command);
         let failure = match self.deadlines.within(deadline, reply).await {
             Ok(reply) => match reply.and_then(Value::extract_error) {

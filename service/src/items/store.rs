@@ -16,6 +16,7 @@ use crate::deadline::{Deadlines, Late};
 use crate::link::{self, Link};
 use crate::pool::{self, CallError, Occupancy, Pool};
 use crate::presence::Presence;
+use crate::waits::{self, For};
 
 /// For changes, listings, and whatever else may take its time.
 const POOL: pool::Limits = pool::Limits {
@@ -135,6 +136,7 @@ impl Store {
     /// Like every call here: [`StoreError`] when PostgreSQL is away, late or refuses.
     pub(crate) async fn find(&self, id: ItemId) -> Result<Option<Item>, StoreError> {
         let session = self.link.live().ok_or(StoreError::Away)?;
+        let _waiting = waits::on(For::Database);
         let waiting = Instant::now();
         let turn = self.deadlines.within(TURN, self.turns.acquire()).await;
         let turn = turn
@@ -265,6 +267,7 @@ impl Store {
     ) -> Result<Vec<Row>, StoreError> {
         // Said at once while there is no connection at all; the pool would try for one.
         self.link.live().ok_or(StoreError::Away)?;
+        let _waiting = waits::on(For::Database);
         self.pool
             .call(async |client| client.query_typed(sql, params).await)
             .await
