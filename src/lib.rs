@@ -21,6 +21,7 @@ pub mod init;
 pub mod lease;
 #[cfg(feature = "local")]
 pub mod local;
+pub mod log;
 pub mod manifest;
 pub mod metrics;
 pub mod normal;

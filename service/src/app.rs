@@ -52,7 +52,7 @@ pub fn run(
             seed(base, count).await
         }),
         Ok(Command::Serve) => with(ServeConfig::parse(environment), |config| {
-            logging::start(&config.base.log_filter);
+            logging::start(config.base.log_filter.clone());
             execute(serve(config))
         }),
     }
@@ -146,7 +146,7 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
         let catalogue = Arc::clone(&worker.catalogue);
         tokio::spawn(async move { catalogue.warm().await });
     }
-    let lanes = workers.into_iter().map(|worker| worker.lane).collect();
+    let lanes = workers.into_iter().map(Worker::lane).collect();
     drop(shared.drain);
     let here = Lane::new(runtime::Handle::current(), Arc::new(scraper));
     let slots = Slots::new(server::raise_file_limit(config.workers));
@@ -184,8 +184,15 @@ struct Shared<'a> {
 
 /// A thread that serves, with connections of its own to the stores.
 struct Worker {
-    lane: Lane<Api>,
+    runtime: runtime::Handle,
+    api: Api,
     catalogue: Arc<Catalogue>,
+}
+
+impl Worker {
+    fn lane(self) -> Lane<Api> {
+        Lane::new(self.runtime, Arc::new(self.api))
+    }
 }
 
 impl Shared<'_> {
@@ -222,8 +229,11 @@ impl Shared<'_> {
             self.config.access_log,
             self.drain.clone(),
         )?;
-        let lane = Lane::new(runtime.clone(), Arc::new(api));
-        Ok(Worker { lane, catalogue })
+        Ok(Worker {
+            runtime: runtime.clone(),
+            api,
+            catalogue,
+        })
     }
 }
 
@@ -305,7 +315,7 @@ fn with_base(
     command: impl AsyncFnOnce(&BaseConfig) -> Result<(), RunError>,
 ) -> ExitCode {
     with(BaseConfig::parse(environment), |base| {
-        logging::start(&base.log_filter);
+        logging::start(base.log_filter.clone());
         execute(async move { command(&base).await })
     })
 }
@@ -353,3 +363,6 @@ fn say(text: &str) -> ExitCode {
         Err(_) => ExitCode::FAILURE,
     }
 }
+
+#[cfg(test)]
+mod tests;

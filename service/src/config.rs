@@ -16,12 +16,13 @@ use std::time::Duration;
 use bb8_redis::redis::ConnectionInfo;
 use rustls::ClientConfig;
 use tokio_postgres_rustls::MakeRustlsConnect;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 pub(crate) use self::reader::Problem;
 use self::reader::{Reader, StoreVariables};
 use crate::http::AccessLog;
 use crate::items::Settings;
+use crate::logging;
 use crate::secret::Secret;
 use crate::tls;
 
@@ -47,8 +48,8 @@ pub(crate) struct ServeConfig {
 #[derive(Debug)]
 pub(crate) struct BaseConfig {
     pub(crate) database: Secret<Database>,
-    /// A filter that `EnvFilter` has accepted.
-    pub(crate) log_filter: String,
+    /// Which lines are logged.
+    pub(crate) log_filter: Targets,
 }
 
 /// How to reach PostgreSQL.
@@ -128,11 +129,11 @@ impl BaseConfig {
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let database = Self::database(reader).map(Secret::new);
-        let log_filter = reader.or("RUST_LOG", "info".to_owned(), |text| {
-            EnvFilter::try_new(text)
-                .map(|_| text.to_owned())
-                .map_err(|error| format!("is not a log filter ({error}); try `info`"))
-        });
+        let log_filter = reader.or(
+            "RUST_LOG",
+            Targets::new().with_default(LevelFilter::INFO),
+            logging::filter,
+        );
         Some(Self {
             database: database?,
             log_filter: log_filter?,

@@ -10,7 +10,7 @@
 //!
 //! `cli` and `config` are parses, `tls` reads the CA certificates that `config` names. `http` knows HTTP and no store; `items` knows the
 //! stores and no HTTP; `app` wires them. A `link` keeps one shared connection alive, a `pool` lends connections to one caller at a time,
-//! `deadline` bounds the many short calls, `presence` tells the log when a store comes and goes.
+//! `deadline` bounds the many short calls, `waits` adds up what they take, `presence` tells the log when a store comes and goes.
 //! The one public function is [`run`]; everything else is reached through the process.
 
 mod app;
@@ -29,5 +29,6 @@ mod secret;
 mod server;
 mod shutdown;
 mod tls;
+mod waits;
 
 pub use app::run;

@@ -5,12 +5,17 @@ use std::{io::IsTerminal, net::SocketAddr, time::Duration};
 use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    prelude::*,
+};
 
 use crate::{
     aws::S3Url,
     cli::{exit, inputs::Inputs},
     daemon::{self, Config, Pace},
+    log,
 };
 
 /// Arguments of `run`.
@@ -50,7 +55,13 @@ enum LogFormat {
 
 impl Run {
     pub(super) async fn run(self) -> exit::Code {
-        self.start_log();
+        match log::filter(default_filter()) {
+            Ok(filter) => self.start_log(filter),
+            Err(error) => {
+                exit::fail(&error.to_string());
+                return exit::USAGE;
+            }
+        }
         let shutdown = CancellationToken::new();
         if let Err(error) = cancel_on_signal(&shutdown) {
             return exit::fail(&format!("signals cannot be handled: {error}"));
@@ -70,26 +81,36 @@ impl Run {
         }
     }
 
-    fn start_log(&self) {
+    fn start_log(&self, filter: Targets) {
         let is_terminal = std::io::stderr().is_terminal();
         let format = self.log_format.unwrap_or(if is_terminal {
             LogFormat::Text
         } else {
             LogFormat::Json
         });
-        let filter = EnvFilter::try_from_default_env()
-            .unwrap_or_else(|_| EnvFilter::new("info,aws_config=error"));
-        let log = tracing_subscriber::fmt()
+        let lines = fmt::layer()
             .with_writer(std::io::stderr)
-            .with_env_filter(filter)
-            .with_target(false);
-        match format {
-            LogFormat::Text => log
+            .with_target(false)
+            // It would be told on stderr, which is what cannot be written, and end by a panic what was to be logged.
+            .log_internal_errors(false);
+        let lines = match format {
+            LogFormat::Text => lines
                 .with_ansi(is_terminal && std::env::var_os("NO_COLOR").is_none())
-                .init(),
-            LogFormat::Json => log.json().flatten_event(true).init(),
-        }
+                .boxed(),
+            LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        };
+        tracing_subscriber::registry()
+            .with(lines)
+            .with(filter)
+            .init();
     }
+}
+
+/// The SDK warns of what is none of an operator's business.
+fn default_filter() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target("aws_config", LevelFilter::ERROR)
 }
 
 fn cancel_on_signal(shutdown: &CancellationToken) -> std::io::Result<()> {

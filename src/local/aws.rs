@@ -12,12 +12,18 @@ use clap::Args;
 use emulator::{core::Settings, server};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    prelude::*,
+};
 
 use super::{
     cloud::{ACCOUNT, REGION},
     files::{self, FilesError, State},
     signals::Signals,
 };
+use crate::log;
 
 /// Runs the local AWS in the foreground: ECS, ELBv2, CloudWatch Logs, ECR, S3 and STS, with tasks as processes.
 #[derive(Debug, Args)]
@@ -62,6 +68,9 @@ pub(super) enum AwsError {
     /// No signal handling.
     #[error("cannot listen for signals: {0}")]
     Signals(io::Error),
+    /// How much is to be logged is not understood.
+    #[error(transparent)]
+    Log(#[from] log::FilterError),
     /// The system refused.
     #[error(transparent)]
     Files(#[from] FilesError),
@@ -71,7 +80,7 @@ impl AwsError {
     /// What the person can do.
     pub(super) fn help(&self) -> Option<String> {
         match self {
-            Self::Start(_) | Self::Signals(_) => None,
+            Self::Start(_) | Self::Signals(_) | Self::Log(_) => None,
             Self::Files(error) => error.help(),
         }
     }
@@ -79,7 +88,7 @@ impl AwsError {
 
 /// Serves until a signal, or until the parent is gone.
 pub(super) async fn run(aws: Aws) -> Result<ExitCode, AwsError> {
-    log_to_stderr();
+    log_to_stderr(log::filter(Targets::new().with_default(LevelFilter::INFO))?);
     let signals = Signals::listen().map_err(AwsError::Signals)?;
     if aws.with_parent {
         end_with_parent(signals.stop.clone());
@@ -120,14 +129,12 @@ fn end_with_parent(stop: CancellationToken) {
     });
 }
 
-fn log_to_stderr() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
+fn log_to_stderr(filter: Targets) {
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(false);
     // Another subscriber is only there in a test.
-    let _already = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(false)
+    let _already = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
         .try_init();
 }
 

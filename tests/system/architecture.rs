@@ -7,7 +7,7 @@ use std::{
 
 /// Every module of the reconciler, lowest first. A module may use those on lower lines only.
 const LAYERS: &[&[&str]] = &[
-    &["document", "tags", "manifest", "backoff", "metrics"],
+    &["document", "tags", "manifest", "backoff", "metrics", "log"],
     &["normal", "shape"],
     &["diff"],
     &["observed", "event", "home"],

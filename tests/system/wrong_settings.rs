@@ -130,3 +130,17 @@ async fn expired_credentials_are_said_and_renewed_ones_taken_up() {
     world.until("in sync", is_synced).await;
     assert_eq!(world.daemon_writes().await.len(), before);
 }
+
+/// The library would take it for the name of a module, and log nothing at all.
+#[test]
+fn a_log_level_that_is_none_is_said_at_once() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_evenkeel"))
+        .args(["run", "--manifests", "nowhere", "--owner", "shop"])
+        .env("RUST_LOG", "loud")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{said}");
+    assert!(said.starts_with("error: RUST_LOG is `loud`"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}

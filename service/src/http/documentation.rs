@@ -3,14 +3,14 @@
 //! Every address in the page is relative, so it works behind a path, and it asks nothing of any other host.
 
 use http_body_util::Full;
-use hyper::Response;
 use hyper::body::Bytes;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
+use hyper::{Response, StatusCode};
 
-use super::Reply;
+use super::{Reply, reply};
 
 /// A file of the page.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +60,13 @@ pub(crate) fn asset(path: &str) -> Option<&'static Asset> {
 pub(crate) fn page() -> Reply {
     let mut reply = file(PAGE.into(), "text/html; charset=utf-8", ASK_AGAIN);
     set(&mut reply, CONTENT_SECURITY_POLICY, POLICY);
+    reply
+}
+
+/// `GET /docs/`
+pub(crate) fn to_page() -> Reply {
+    let mut reply = reply::empty(StatusCode::PERMANENT_REDIRECT);
+    set(&mut reply, LOCATION, "../docs");
     reply
 }
 

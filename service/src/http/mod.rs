@@ -33,11 +33,12 @@ use self::failure::Failure;
 use self::request_id::RequestId;
 use self::routes::{Routes, Target};
 use self::tally::{Kind, Tally};
-use self::timing::{SERVER_TIMING, Timings};
+use self::timing::SERVER_TIMING;
 use self::trace::{Span, TRACEPARENT};
 use crate::items::Catalogue;
 use crate::metrics::Metrics;
 use crate::shutdown::Drain;
+use crate::waits;
 
 pub(crate) use self::access::AccessLog;
 pub(crate) use self::routes::documented_answers;
@@ -110,7 +111,14 @@ impl Api {
         let target = self.routes.resolve(&head.method, head.uri.path());
         let kind = Kind::of(&head.method, target.route());
 
-        let answer = guard::catch_panic(pin!(self.answer(target, &head, body, started))).await;
+        let answer = pin!(self.answer(target, &head, body, started));
+        let answer = guard::catch_panic(answer);
+        let (answer, waits) = if timing::is_wanted(&head.headers) {
+            let (answer, waits) = waits::told(answer).await;
+            (answer, Some(waits))
+        } else {
+            (answer.await, None)
+        };
         let mut reply = match answer {
             Ok(Ok(reply)) => reply,
             Ok(Err(failure)) => failure.reply(&id),
@@ -122,8 +130,8 @@ impl Api {
         headers.insert(SERVER, self.server.clone());
         headers.insert(REQUEST_ID, id.header());
         headers.insert(TRACEPARENT, span.text().header());
-        if timing::is_wanted(&head.headers) {
-            headers.insert(SERVER_TIMING, timing::header(took, Timings::default()));
+        if let Some(waits) = waits {
+            headers.insert(SERVER_TIMING, timing::header(took, waits));
         }
         if self.drain.is_draining() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -178,6 +186,7 @@ impl Api {
             Target::Ready => Box::pin(handlers::ready(&self.catalogue)).await,
             Target::Description => Ok(documentation::description(self.description.clone())),
             Target::Docs => Ok(documentation::page()),
+            Target::DocsWithSlash => Ok(documentation::to_page()),
             Target::Asset(asset) => Ok(asset.reply()),
             Target::Options(route) => Ok(reply::options(routes::allow(route))),
             Target::WrongMethod(route) => Err(Failure::Method {

@@ -29,7 +29,8 @@ Items, from a cache where it has them. HEAD works wherever GET does, and OPTIONS
 Errors are problem documents (RFC 9457). A request whose framing is broken is a 400, and one whose head is larger than 64 KiB or has \
 more than 100 fields a 431, both without a body, and the connection closes.
 
-With `Prefer: server-timing`, an answer says in `Server-Timing` how long it took.";
+With `Prefer: server-timing`, an answer says in `Server-Timing` how many milliseconds it took (`total`), and how many of them it waited for \
+Redis (`cache`) and PostgreSQL (`database`), if it did.";
 
 /// In the order of the page.
 const TAGS: [&str; 3] = ["items", "operation", "documentation"];

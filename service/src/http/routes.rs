@@ -18,6 +18,8 @@ pub(crate) enum Target {
     Ready,
     Description,
     Docs,
+    /// `/docs/`, whose relative links would lead elsewhere.
+    DocsWithSlash,
     Asset(&'static Asset),
     /// OPTIONS; of no route in particular with `*`.
     Options(Option<Route>),
@@ -127,6 +129,9 @@ pub(crate) fn documented_answers() -> impl Iterator<Item = (&'static str, &'stat
     })
 }
 
+/// What people type, and what servers on the way may make of it.
+const DOCS_WITH_SLASH: &str = "/docs/";
+
 /// The compiled table.
 pub(crate) struct Routes(Router<Route>);
 
@@ -139,6 +144,7 @@ impl Routes {
         for route in Route::ALL {
             router.insert(route.pattern(), route)?;
         }
+        router.insert(DOCS_WITH_SLASH, Route::Docs)?;
         Ok(Self(router))
     }
 
@@ -169,6 +175,7 @@ impl Routes {
             (Route::Health, &Method::GET) => Target::Health,
             (Route::Ready, &Method::GET) => Target::Ready,
             (Route::Description, &Method::GET) => Target::Description,
+            (Route::Docs, &Method::GET) if path == DOCS_WITH_SLASH => Target::DocsWithSlash,
             (Route::Docs, &Method::GET) => Target::Docs,
             (Route::Asset, &Method::GET) => {
                 documentation::asset(path).map_or(Target::NoSuchAsset, Target::Asset)
@@ -189,7 +196,7 @@ impl Target {
             Self::Health => Some(Route::Health),
             Self::Ready => Some(Route::Ready),
             Self::Description => Some(Route::Description),
-            Self::Docs => Some(Route::Docs),
+            Self::Docs | Self::DocsWithSlash => Some(Route::Docs),
             Self::Asset(_) | Self::NoSuchAsset => Some(Route::Asset),
             Self::Options(route) | Self::WrongMethod(route) => *route,
             Self::Unknown => None,
@@ -218,6 +225,7 @@ mod tests {
         assert_eq!(resolve("GET", "/ready"), Target::Ready);
         assert_eq!(resolve("GET", "/openapi.json"), Target::Description);
         assert_eq!(resolve("GET", "/docs"), Target::Docs);
+        assert_eq!(resolve("HEAD", "/docs/"), Target::DocsWithSlash);
         assert_eq!(resolve("OPTIONS", "*"), Target::Options(None));
     }
 
@@ -234,6 +242,7 @@ mod tests {
             ("PATCH", "/items/seven", Route::Item),
             ("DELETE", "/items", Route::Items),
             ("BREW", "/health", Route::Health),
+            ("POST", "/docs/", Route::Docs),
         ] {
             let target = resolve(method, path);
             assert_eq!(target, Target::WrongMethod(Some(route)), "{method} {path}");

@@ -2,22 +2,17 @@
 //!
 //! The specification leaves open how one asks; here it is `Prefer: server-timing` (RFC 7240), which servers that do not know it ignore.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::text::Text;
+use crate::waits::Waits;
 
 pub(crate) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
-
-/// What a request's time went to; the total is more than the sum.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Timings {
-    pub(crate) cache: Option<Duration>,
-    pub(crate) database: Option<Duration>,
-}
 
 /// Whether the caller asks for the header.
 pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
@@ -31,22 +26,22 @@ pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
         .any(|preference| preference.trim().eq_ignore_ascii_case("server-timing"))
 }
 
-/// The header's value, in milliseconds.
-pub(crate) fn header(total: Duration, timings: Timings) -> HeaderValue {
-    let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
-    let part = |name, duration: Option<Duration>| {
-        duration.map_or(Text::of(format_args!("")), |duration| {
-            Text::<40>::of(format_args!(", {name};dur={:.3}", milliseconds(duration)))
-        })
-    };
-    let (cache, database) = (part("cache", timings.cache), part("db", timings.database));
-    Text::<120>::of(format_args!(
-        "total;dur={:.3}{}{}",
-        milliseconds(total),
-        cache.as_str(),
-        database.as_str()
-    ))
-    .header()
+/// The header's value, in milliseconds. The total is more than the sum of the waits.
+pub(crate) fn header(total: Duration, waits: Waits) -> HeaderValue {
+    let parts = [
+        ("cache", waits.cache),
+        ("database", waits.database),
+        ("total", Some(total)),
+    ];
+    let mut text = Text::<120>::new();
+    for (name, took) in parts {
+        let Some(took) = took else { continue };
+        let separator = if text.as_str().is_empty() { "" } else { ", " };
+        let milliseconds = took.as_secs_f64() * 1000.0;
+        // There is room for what any request takes.
+        let _ = write!(text, "{separator}{name};dur={milliseconds:.3}");
+    }
+    text.header()
 }
 
 #[cfg(test)]
@@ -70,14 +65,14 @@ mod tests {
     #[test]
     fn durations_are_in_milliseconds() {
         let total = Duration::from_micros(1_500);
-        assert_eq!(header(total, Timings::default()), "total;dur=1.500");
-        let timings = Timings {
+        assert_eq!(header(total, Waits::default()), "total;dur=1.500");
+        let waits = Waits {
             cache: Some(Duration::from_nanos(250_400)),
             database: Some(Duration::from_millis(1)),
         };
         assert_eq!(
-            header(total, timings),
-            "total;dur=1.500, cache;dur=0.250, db;dur=1.000"
+            header(total, waits),
+            "cache;dur=0.250, database;dur=1.000, total;dur=1.500"
         );
     }
 }

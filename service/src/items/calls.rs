@@ -10,6 +10,7 @@ use super::redis::Session;
 use crate::deadline::Deadlines;
 use crate::link::Link;
 use crate::logging::chain;
+use crate::waits::{self, For};
 
 /// The connection of one worker.
 pub(super) struct Calls {
@@ -51,6 +52,7 @@ impl Calls {
         deadline: Duration,
         reply: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, CacheAway> {
+        let _waiting = waits::on(For::Cache);
         let failure = match self.deadlines.within(deadline, reply).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => chain(&error),

@@ -21,6 +21,7 @@ use super::stores::{CatalogueError, First, Read, Redis, Source, Stores};
 use crate::metrics::CacheMetrics;
 use crate::pool::Occupancy;
 use crate::shutdown::Drain;
+use crate::waits::{self, Asked, For};
 
 /// The share of an entry's life at whose end it is read anew early.
 const EARLY: f64 = 0.02;
@@ -193,7 +194,8 @@ impl Catalogue {
             && is_early(left, ttl, fastrand::f64())
             && let Some(pilot) = self.flights.alone(id)
         {
-            self.take_off(pilot, id, First::Refresh(entry.until));
+            // Nobody waits for it.
+            self.take_off(pilot, id, First::Refresh(entry.until), Asked::default());
         }
         Read {
             document: entry.known.document(),
@@ -219,20 +221,29 @@ impl Catalogue {
             } else {
                 First::Look
             };
-            self.take_off(pilot, id, first);
+            self.take_off(pilot, id, first, Asked::here());
         }
+        // What another's look-up waits for is not known here.
+        let _waiting = collapsed.then(|| waits::on(For::Database));
         let mut read = answer.await.map_err(|_| CatalogueError::LookUpPanicked)??;
         read.source = read.source.waited_for(redis, collapsed);
         Ok(read)
     }
 
-    fn take_off(&self, pilot: Pilot<Result<Read, CatalogueError>>, id: ItemId, first: First) {
+    /// `asked` is about the first flight alone: whoever asks has his answer then.
+    fn take_off(
+        &self,
+        pilot: Pilot<Result<Read, CatalogueError>>,
+        id: ItemId,
+        first: First,
+        asked: Asked,
+    ) {
         let stores = Arc::clone(&self.stores);
-        let mut first = Some(first);
+        let mut first = Some((first, asked));
         tokio::spawn(pilot.fly(move |_| {
             let stores = Arc::clone(&stores);
-            let what = first.take().unwrap_or(First::Look);
-            async move { stores.look(id, what).await }
+            let (what, asked) = first.take().unwrap_or((First::Look, Asked::default()));
+            asked.of(async move { stores.look(id, what).await })
         }));
     }
 
@@ -250,10 +261,10 @@ impl Catalogue {
     {
         let drain = self.drain.clone();
         let work = write(Arc::clone(&self.stores));
-        let ended = tokio::spawn(async move {
+        let ended = tokio::spawn(Asked::here().of(async move {
             let _drain = drain;
             work.await
-        });
+        }));
         if let Ok(result) = ended.await {
             return result;
         }

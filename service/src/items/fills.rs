@@ -9,6 +9,7 @@ use super::calls::Calls;
 use super::entry::{self, Entry};
 use super::model::ItemId;
 use super::rounds::Rounds;
+use crate::waits::{self, For};
 
 /// What Redis is to hold.
 #[derive(Clone, Debug)]
@@ -53,6 +54,7 @@ impl Fills {
 
     /// Stores a filling where nothing is: mostly nothing is, and Redis need not run a script to see that.
     pub(super) async fn fill(self: &Arc<Self>, filling: Filling) -> Result<Filled, CacheAway> {
+        let _waiting = waits::on(For::Cache);
         let (answer, round) = self.rounds.join(filling);
         if let Some(round) = round {
             let fills = Arc::clone(self);

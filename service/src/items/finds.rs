@@ -15,6 +15,7 @@ use super::store::{StoreError, item};
 use crate::deadline::{Deadlines, Late};
 use crate::link::Link;
 use crate::pool::CallError;
+use crate::waits::{self, For};
 
 /// Readers whose rows are asked for at once.
 const READERS: usize = 64;
@@ -67,6 +68,7 @@ impl Finds {
         if !self.is_there() {
             return Err(Arc::new(StoreError::Away));
         }
+        let _waiting = waits::on(For::Database);
         let _turn = self.turn().await?;
         let (answer, round) = self.rounds.join(id);
         if let Some(round) = round {

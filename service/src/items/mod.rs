@@ -7,6 +7,7 @@ mod entry;
 mod fills;
 mod finds;
 mod flights;
+mod members;
 mod model;
 mod near;
 mod owed;

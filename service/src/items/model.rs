@@ -5,6 +5,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::members::Members;
+
 /// Characters in a name.
 pub(crate) const MAX_NAME: usize = 200;
 /// Characters in a description.
@@ -113,25 +115,33 @@ impl Invalid {
             pointer: pointer.into(),
         }
     }
+
+    fn at(member: &str, detail: &str) -> Self {
+        Self::new(format!("#/{}", pointer_token(member)), detail)
+    }
 }
 
 /// Parses a draft, or names everything that is wrong with it.
 pub(crate) fn parse_draft(json: &[u8]) -> Result<Draft, Vec<Invalid>> {
-    let value: Value = serde_json::from_slice(json)
-        .map_err(|error| vec![Invalid::new("#", format!("is not JSON: {error}"))])?;
-    let Value::Object(mut members) = value else {
-        return Err(vec![Invalid::new("#", "must be an object")]);
-    };
+    let Members { mut first, again } = serde_json::from_slice(json).map_err(|error| {
+        let wrong = if error.is_data() {
+            "must be an object".to_owned()
+        } else {
+            format!("is not JSON: {error}")
+        };
+        vec![Invalid::new("#", wrong)]
+    })?;
     let mut invalid = Vec::new();
-    let name = name(&mut members, &mut invalid);
-    let description = description(&mut members, &mut invalid);
-    let price_cents = price_cents(&mut members, &mut invalid);
+    for member in again.iter().take(10) {
+        invalid.push(Invalid::at(member, "must be there once"));
+    }
+    let name = name(&mut first, &mut invalid);
+    let description = description(&mut first, &mut invalid);
+    let price_cents = price_cents(&mut first, &mut invalid);
     // At most a few are named: the body may hold thousands.
-    for member in members.keys().take(10) {
-        invalid.push(Invalid::new(
-            format!("#/{}", pointer_token(member)),
-            "is not a member of an item; name, description and price_cents are",
-        ));
+    for member in first.keys().take(10) {
+        let wrong = "is not a member of an item; name, description and price_cents are";
+        invalid.push(Invalid::at(member, wrong));
     }
     match (name, description, price_cents) {
         (Some(name), Some(description), Some(price_cents)) if invalid.is_empty() => Ok(Draft {
@@ -249,6 +259,15 @@ mod tests {
             pointers(json),
             ["#/name", "#/description", "#/price_cents", "#/a~1b~0c%20d"]
         );
+    }
+
+    #[test]
+    fn a_member_that_is_there_again_is_refused() {
+        let json =
+            r#"{"name":"a","price_cents":1,"name":"a","x":1,"price_cents":2,"x":1,"name":"b"}"#;
+        assert_eq!(pointers(json), ["#/name", "#/price_cents", "#/x", "#/x"]);
+        let json = r#"{"name":"a","price_cents":1,"\u006eame":"b"}"#;
+        assert_eq!(pointers(json), ["#/name"], "however it is written");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use quick_cache::sync::Cache;
 
 use super::entry::{self, Entry, Known};
 use super::model::ItemId;
+use crate::waits::{self, For};
 
 /// For how long after a command was sent its reply vouches for the entries.
 const LEASE: Duration = Duration::from_millis(10);
@@ -71,6 +72,7 @@ impl Weighter<i64, Kept> for Weight {
 
 /// Returns once no process tells what is older than a change that Redis has taken.
 pub(super) async fn settled() {
+    let _waiting = waits::on(For::Cache);
     tokio::time::sleep(LEASE).await;
 }
 

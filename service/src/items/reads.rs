@@ -11,6 +11,7 @@ use super::entry::{self, Entry};
 use super::model::ItemId;
 use super::near::Near;
 use super::rounds::Rounds;
+use crate::waits::{self, For};
 
 /// Bytes of a key, or about: what is known beforehand is allocated once.
 const KEY: usize = 24;
@@ -40,6 +41,7 @@ impl Reads {
 
     /// The live entry of an item. One that cannot be read counts as none.
     pub(super) async fn get(self: &Arc<Self>, id: ItemId) -> Answer {
+        let _waiting = waits::on(For::Cache);
         let (answer, round) = self.rounds.join(id);
         if let Some(round) = round {
             let reads = Arc::clone(self);

@@ -16,6 +16,7 @@ use crate::deadline::Deadlines;
 use crate::link::{self, Link};
 use crate::pool::{self, CallError, Occupancy, Pool};
 use crate::presence::Presence;
+use crate::waits::{self, For};
 
 /// For changes, listings, and whatever else may take its time.
 const POOL: pool::Limits = pool::Limits {
@@ -246,6 +247,7 @@ impl Store {
         if !self.finds.is_there() {
             return Err(StoreError::Away);
         }
+        let _waiting = waits::on(For::Database);
         self.pool
             .call(async |client| client.query_typed(sql, params).await)
             .await

@@ -167,4 +167,9 @@ async fn the_page_and_its_files_are_served_and_name_no_other_host() {
         get(api.address, "/docs/0.0.0/swagger-ui.css").await.status,
         404
     );
+
+    let slash = get(api.address, "/docs/").await;
+    assert_eq!(slash.status, 308);
+    // Behind a path as well: of `/shop/docs/` it makes `/shop/docs`.
+    assert_eq!(slash.header("location"), "../docs");
 }

@@ -70,6 +70,11 @@ async fn every_error_is_a_problem_document() {
         );
     }
     let json = [("content-type", "application/json")];
+    let mut twice = request("POST", "/items", &json, None);
+    *twice.body_mut() = r#"{"name":"Lamp","price_cents":1,"name":"Lamp"}"#.into();
+    let twice = assert_problem(&crate::harness::send(api.address, twice).await, 422);
+    assert_eq!(twice["errors"].as_array().unwrap().len(), 1, "{twice}");
+    assert_eq!(twice["errors"][0]["pointer"], "#/name");
     let empty = assert_problem(&send("POST", "/items", &json, None).await, 422);
     assert_eq!(empty["errors"][0]["pointer"], "#");
 }

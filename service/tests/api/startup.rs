@@ -68,6 +68,7 @@ async fn everything_wrong_in_the_environment_is_said_at_once() {
             ),
             ("PORT", "eighty"),
             ("METRICS_PORT", "99999"),
+            ("RUST_LOG", "loud"),
         ],
     )
     .await;
@@ -76,6 +77,7 @@ async fn everything_wrong_in_the_environment_is_said_at_once() {
         ended.stderr,
         [
             "error: DATABASE_URL asks for sslmode=require, which does not verify the server; use verify-full, or disable for plain text",
+            "error: RUST_LOG is `loud`, which is not a log filter: a level (error, warn, info, debug, trace, off), and others for some modules, such as info,api::http=debug",
             "error: REDIS_URL is not set and has no default",
             "error: PORT is `eighty`, which is not a port between 0 and 65535",
             "error: METRICS_PORT is `99999`, which is not a port between 0 and 65535",

@@ -88,6 +88,14 @@ impl Api {
         self.process.stdout.has(message)
     }
 
+    /// From here on nobody reads what it writes.
+    pub(crate) async fn unheard(&mut self) {
+        for output in [&mut self.process.stdout, &mut self.process.stderr] {
+            output.reader.abort();
+            let _ = patiently("the end of a reader", &mut output.reader).await;
+        }
+    }
+
     /// The sum of a counter's series whose line begins so.
     pub(crate) async fn metric(&self, series: &str) -> f64 {
         let scraped = get(self.metrics_address, "/metrics").await;
