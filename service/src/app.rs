@@ -142,10 +142,6 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
         postgresql: shared.postgresql,
         redis: shared.redis,
     };
-    for worker in &workers {
-        let catalogue = Arc::clone(&worker.catalogue);
-        tokio::spawn(async move { catalogue.warm().await });
-    }
     let lanes = workers.into_iter().map(Worker::lane).collect();
     drop(shared.drain);
     let here = Lane::new(runtime::Handle::current(), Arc::new(scraper));

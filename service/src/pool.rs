@@ -63,7 +63,7 @@ where
     M: ManageConnection,
     M::Error: Error + 'static,
 {
-    /// Connects when it is called for; a store that is away is found out by the calls.
+    /// Starts connecting in the background; a store that is away is found out by the calls.
     pub(crate) fn new(
         manager: M,
         limits: Limits,
@@ -73,6 +73,8 @@ where
         let manager = Arc::new(manager);
         let inner = bb8::Pool::builder()
             .max_size(limits.size)
+            // One is ready before it is called for: a busy server may take long to make one.
+            .min_idle(1)
             .connection_timeout(limits.acquire)
             .test_on_check_out(false)
             .error_sink(Box::new(Complaints(Arc::clone(presence))))
@@ -87,12 +89,6 @@ where
             limits,
             wait_seconds,
         }
-    }
-
-    /// Makes a first connection before it is called for: a busy server may take long to make one.
-    pub(crate) async fn warm(&self) {
-        // Who calls is told what is wrong.
-        let _ = self.inner.get().await;
     }
 
     /// Runs `call` on a connection. A call that fails, is cancelled or does not end in time costs the connection.

@@ -41,9 +41,10 @@ impl Calls {
             let replies = session.connection.send_packed_commands(commands, 0, count);
             Value::Array(replies.await?).extract_error()
         };
-        match self.within(deadline, reply).await? {
-            Value::Array(replies) => Ok(replies),
-            _ => Err(CacheAway),
+        if let Value::Array(replies) = self.within(deadline, reply).await? {
+            Ok(replies)
+        } else {
+            Err(CacheAway)
         }
     }
 

@@ -76,11 +76,6 @@ impl Catalogue {
         tokio::join!(self.stores.items.tried(), self.stores.cache.tried());
     }
 
-    /// Makes what a first change needs, in the background.
-    pub(crate) async fn warm(&self) {
-        self.stores.items.warm().await;
-    }
-
     /// What is known of an item; `now` is when the request came.
     ///
     /// # Errors

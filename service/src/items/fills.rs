@@ -72,9 +72,12 @@ impl Fills {
         let Ok(replies) = self.calls.call_all(REPLY, &sets).await else {
             return fillings.iter().map(|_| Err(CacheAway)).collect();
         };
-        let filled = |(filling, reply)| match reply {
-            Value::Okay => Ok(Filled::Stored),
-            _ => Ok(Filled::Taken(filling)),
+        let filled = |(filling, reply)| {
+            Ok(if reply == Value::Okay {
+                Filled::Stored
+            } else {
+                Filled::Taken(filling)
+            })
         };
         fillings.into_iter().zip(replies).map(filled).collect()
     }

@@ -67,9 +67,8 @@ impl Reads {
         for id in ids {
             get.arg(entry::key(id.get()));
         }
-        let values = match self.calls.call(REPLY, &get).await? {
-            Value::Array(values) if values.len() == ids.len() => values,
-            _ => return Err(CacheAway),
+        let Value::Array(values) = self.calls.call(REPLY, &get).await? else {
+            return Err(CacheAway);
         };
         let now = SystemTime::now();
         let entries: Vec<_> = values

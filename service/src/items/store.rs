@@ -200,11 +200,6 @@ impl Store {
         self.rows("SELECT 1", &[]).await.map(|_| ())
     }
 
-    /// Makes what a first change needs.
-    pub(crate) async fn warm(&self) {
-        self.pool.warm().await;
-    }
-
     pub(crate) fn occupancy(&self) -> Occupancy {
         self.pool.occupancy()
     }

@@ -74,7 +74,7 @@ async fn ten_thousand_requests_at_once_for_an_expired_item_are_one_query() {
         assert_eq!(queries, 1);
     }
     assert!(
-        queries < 100,
+        (1..100).contains(&queries),
         "{queries} queries, {bypassed} requests without Redis"
     );
 }
@@ -160,7 +160,7 @@ async fn an_id_that_is_unknown_is_asked_for_once() {
     let queries = postgres.finds().await - before;
     assert!(excused < 200, "{excused} of 400 were no hits");
     assert!(
-        queries <= 200 + excused,
+        (200..=200 + excused).contains(&queries),
         "{queries} queries, {excused} excused"
     );
     let life = redis.life("api:item:2:1000199").await;

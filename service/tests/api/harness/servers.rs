@@ -221,7 +221,7 @@ impl PostgresServer {
     /// How often an item was looked for by its id.
     pub(crate) async fn finds(&self) -> i64 {
         let calls = "SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_statements
-                     WHERE query LIKE 'SELECT id, name%FROM items WHERE id = $1'";
+                     WHERE query LIKE 'SELECT id, name%FROM items WHERE id = ANY($1)'";
         let row = connect(&self.url)
             .await
             .query_one(calls, &[])
