@@ -7,7 +7,7 @@ RECORD := $(CURDIR)/target/operations
 DENY_ADVISORIES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint static terraform-check fmt soak bench-api
+.PHONY: help setup up test lint static terraform-check fmt soak bench-api race-cache-aio
 # A target is a way through the whole; two at once would fight for Cargo's lock.
 .NOTPARALLEL:
 
@@ -60,6 +60,12 @@ bench-api: ## Measure the API against its peers, about 16 minutes; QUICK=1: less
 	@scripts/setup --bench
 	@exec python3 service/bench/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
 		$(if $(API),--api $(API)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
+
+race-cache-aio: ## Show what the client-side cache of redis-rs keeps, which is why the API has its own: service/README.md
+	@scripts/setup
+	@cargo build --workspace --locked
+	@cargo build --quiet --release --locked --manifest-path service/bench/Cargo.toml --target-dir target/bench/cargo --package race-cache-aio
+	@exec $(EVENKEEL) local data -- target/bench/cargo/release/race-cache-aio
 
 terraform-check: ## Check terraform/ with its own tools; needs its registry, no account
 	terraform -chdir=terraform fmt -check -recursive -diff
