@@ -1,17 +1,4 @@
-//! What AWS returns for what a manifest asks for: no difference where there is none, and every difference by its name.
-//!
-//! Each pair in `tests/documents` is a manifest and the service and task definition as AWS returns them for it: in
-//! other orders, with what AWS fills in, with members that nobody has asked for. In each, one thing after the other is
-//! changed, on either side.
-
-mod chance;
-mod changes;
-mod facts;
-mod held;
-mod model;
-mod pairs;
-mod repairs;
-mod written;
+//! In each pair, one thing after the other is changed, on either side.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +7,10 @@ use evenkeel::{
     plan::{self, Lessons},
 };
 
-use changes::{Change, Expected, Side};
-pub use pairs::Pair;
+use super::{
+    changes::{self, Change, Expected, Side},
+    pairs::Pair,
+};
 
 /// How many failures of one pair are shown; the first ones say enough.
 const SHOWN: usize = 8;

@@ -32,7 +32,7 @@ pub struct Pair {
 impl Pair {
     /// Every pair, by name.
     pub fn all() -> Vec<Self> {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents");
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents/pairs");
         let mut names: Vec<_> = fs::read_dir(directory)
             .unwrap()
             .map(|entry| entry.unwrap().path())

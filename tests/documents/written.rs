@@ -13,7 +13,7 @@ use evenkeel::{
     tags,
 };
 
-use super::Pair;
+use super::pairs::Pair;
 
 /// Each is written as the manifest of a service that nobody answers for, read back, and planned.
 #[test]

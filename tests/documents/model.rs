@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::facts;
 
 static TABLE: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../../src/manifest/ecs_fields.json")).unwrap()
+    serde_json::from_str(include_str!("../../src/manifest/ecs_fields.json")).unwrap()
 });
 
 /// What a member can be, in the table's words.
