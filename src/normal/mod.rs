@@ -171,7 +171,7 @@ impl Form {
     }
 
     fn scalar(&self, pattern: &str, value: &Value) -> Option<Normal> {
-        let mut value = value.clone();
+        let mut value = plain_number(value);
         for rule in self.rules(pattern) {
             match rule {
                 Default(default) if default() == value => return None,
@@ -224,6 +224,15 @@ fn drop_host_ports(document: &mut Document) {
             port.remove("hostPort");
         }
     }
+}
+
+/// 5 and 5.0 are one number, and JSON leaves it open which of them is written.
+fn plain_number(value: &Value) -> Value {
+    let whole = value
+        .as_f64()
+        .filter(|number| value.is_f64() && number.fract() == 0.0)
+        .and_then(|number| format!("{number:.0}").parse::<i64>().ok());
+    whole.map_or_else(|| value.clone(), Value::from)
 }
 
 /// `"1 vCPU"` and `"1 GB"` are 1024 of the small unit, as RegisterTaskDefinition documents for `cpu` and `memory`.
@@ -286,6 +295,17 @@ mod tests {
         let one = json!({"containerDefinitions": [{"name": "api", "command": ["a", "b"]}]});
         let other = json!({"containerDefinitions": [{"name": "api", "command": ["b", "a"]}]});
         assert_ne!(normal_definition(one), normal_definition(other));
+    }
+
+    #[test]
+    fn a_number_is_the_same_with_and_without_a_fraction_of_zero() {
+        let normal = |percent: Value| {
+            let service = json!({"deploymentConfiguration": {"canaryConfiguration": {"canaryPercent": percent}}});
+            Form::current().service(service.as_object().unwrap())
+        };
+        assert_eq!(normal(json!(5)), normal(json!(5.0)));
+        assert_ne!(normal(json!(5)), normal(json!(5.5)));
+        assert_ne!(normal(json!(0)), normal(json!(1e300)));
     }
 
     #[test]
