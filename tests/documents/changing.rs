@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use evenkeel::{
-    diff::Difference,
-    plan::{self, Lessons},
-};
+use evenkeel::plan::{self, Lessons};
 
 use super::{
     changes::{self, Change, Expected, Side},
@@ -62,40 +59,28 @@ fn each_change(side: Side) {
 fn judge(pair: &Pair, side: Side, change: &Change) -> Result<(), String> {
     let (desired, observed) = pair.with(side, change);
     let plan = plan::plan(&desired, &observed, &Lessons::default());
-    let found = &plan.differences;
+    let found: BTreeSet<_> = plan
+        .differences
+        .iter()
+        .map(|difference| difference.pointer.clone())
+        .collect();
     let is_right = match &change.expected {
         Expected::Nothing(_) => found.is_empty(),
-        Expected::Named(path) => {
-            let (named, others): (Vec<_>, Vec<_>) =
-                found.iter().partition(|difference| names(difference, path));
-            !named.is_empty() && others.iter().all(|other| comes_with(other, path))
+        Expected::Named(pointers) => {
+            let others = found.difference(pointers);
+            pointers.is_subset(&found)
+                && others.into_iter().all(|other| comes_with(other, pointers))
         }
     };
-    let paths: Vec<_> = found
-        .iter()
-        .map(|difference| difference.path.as_str())
-        .collect();
     is_right.then_some(()).ok_or_else(|| {
         format!(
-            "{}\n    expected {:?}, found {paths:?}",
+            "{}\n    expected {:?}, found {found:?}",
             change.what, change.expected
         )
     })
 }
 
-/// Whether a difference says that `path` has changed: by that name, by one below it, or, when nothing is left around it
-/// on one side, by the name of what is gone.
-fn names(difference: &Difference, path: &str) -> bool {
-    let is_around = |outer: &str, inner: &str| {
-        inner
-            .strip_prefix(outer)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-    };
-    let is_gone = difference.desired.is_null() || difference.live.is_null();
-    is_around(path, &difference.path) || (is_gone && is_around(&difference.path, path))
-}
-
 /// Whether a host port counts, the network mode decides.
-fn comes_with(other: &Difference, path: &str) -> bool {
-    path == "taskDefinition.networkMode" && other.path.ends_with(".hostPort")
+fn comes_with(other: &str, changed: &BTreeSet<String>) -> bool {
+    changed.contains("/taskDefinition/networkMode") && other.ends_with("/hostPort")
 }

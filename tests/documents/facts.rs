@@ -216,6 +216,12 @@ pub fn conditional(pattern: &str) -> Option<(&'static str, &'static str)> {
     fields.find(|(field, _)| is_meant(field))
 }
 
+/// The same, for the field alone and not for what is in it.
+pub fn conditional_itself(pattern: &str) -> Option<&'static str> {
+    let (field, why) = conditional(pattern)?;
+    ends_with(pattern, field).then_some(why)
+}
+
 /// Why a member is not compared at all.
 pub fn read_only(pattern: &str) -> Option<&'static str> {
     let (root, member) = pattern.split_once('.')?;
@@ -274,24 +280,14 @@ pub fn key_of(pattern: &str, entry: &Value) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// What a change of a member at `path` is told of: the list, when the member is the entry's key, and the entry, when the
-/// member is its whole content.
-pub fn told_of(pattern: &str, path: &str) -> String {
-    let around = pattern.rsplit_once(".*.");
-    let Some((keyed, member)) = around.and_then(|(list, member)| Some((keyed(list)?, member)))
-    else {
-        return path.to_owned();
-    };
-    let Some(entry) = path.strip_suffix(&format!(".{member}")) else {
-        return path.to_owned();
-    };
-    if keyed.1.contains(&member) {
-        entry[..entry.rfind('[').unwrap()].to_owned()
-    } else if keyed.2 == Some(member) {
-        entry.to_owned()
-    } else {
-        path.to_owned()
-    }
+/// Whether this member of the list's entries is their key, or part of it, or their whole content.
+pub fn is_key_or_content(pattern: &str, member: &str) -> bool {
+    keyed(pattern).is_some_and(|(_, by, content)| by.contains(&member) || content == Some(member))
+}
+
+/// Whether one member is the whole content of the list's entries.
+pub fn has_content(pattern: &str) -> bool {
+    keyed(pattern).is_some_and(|(_, _, content)| content.is_some())
 }
 
 /// One more entry for the list at `pattern`, like this one and yet another.

@@ -20,5 +20,7 @@ mod model;
 mod next_form;
 mod pairs;
 mod repairs;
+mod told;
 mod upgrade;
+mod walk;
 mod written;

@@ -42,29 +42,23 @@ pub fn item(kind: &Kind) -> Option<Kind> {
     kind.get("list").cloned()
 }
 
-/// A value that AWS would not fill in, and the rest of the path to what it says.
-pub fn sample(kind: &Kind, pattern: &str) -> (Value, String) {
+/// A value that AWS would not fill in.
+pub fn sample(kind: &Kind, pattern: &str) -> Value {
     if let Some(members) = members(kind) {
         let mut closed = members.iter().filter(|(_, kind)| !is_open(kind));
         let (name, kind) = closed.next().unwrap();
-        let (value, below) = sample(kind, &format!("{pattern}.{name}"));
-        return (json!({ name: value }), format!(".{name}{below}"));
+        return json!({ name: sample(kind, &format!("{pattern}.{name}")) });
     }
     if let Some(kind) = kind.get("map") {
-        let (value, below) = sample(kind, &format!("{pattern}.added"));
-        return (json!({"added": value}), format!(".added{below}"));
+        return json!({"added": sample(kind, &format!("{pattern}.added"))});
     }
     if let Some(kind) = kind.get("list") {
-        return (
-            json!([sample(kind, &format!("{pattern}.*")).0]),
-            String::new(),
-        );
+        return json!([sample(kind, &format!("{pattern}.*"))]);
     }
-    let value = match kind.as_str() {
+    match kind.as_str() {
         Some("boolean") => json!(facts::default_of(pattern) != Some(json!(true))),
         Some("integer" | "long") => json!(7),
         Some("double") => json!(7.5),
         _ => json!("added"),
-    };
-    (value, String::new())
+    }
 }
