@@ -120,14 +120,18 @@ impl Form {
                 return Some(keyed);
             }
         }
+        // An item that says nothing but defaults is an item all the same.
+        let items = items.iter().filter(|item| !item.is_null());
         let mut items: Vec<_> = items
-            .iter()
-            .filter_map(|item| self.normal(&item_pattern, item))
+            .map(|item| {
+                self.normal(&item_pattern, item)
+                    .unwrap_or_else(|| Normal::Fields(BTreeMap::new()))
+            })
             .collect();
         if self.is_list(pattern) {
             items.sort_by_cached_key(|item| item.to_value().to_string());
         }
-        Some(Normal::List(items))
+        (!items.is_empty()).then_some(Normal::List(items))
     }
 
     fn keyed(
@@ -145,7 +149,7 @@ impl Form {
             let parts: Vec<_> = by
                 .iter()
                 .filter_map(|member| {
-                    let part = members.get(*member)?;
+                    let part = members.get(*member).filter(|part| !part.is_null())?;
                     let is_default = self
                         .default_of(&format!("{item_pattern}.{member}"))
                         .as_ref()
@@ -159,7 +163,7 @@ impl Form {
             let content = match value {
                 Some(member) => members
                     .get(member)
-                    .and_then(|value| self.scalar(item_pattern, value)),
+                    .and_then(|value| self.normal(item_pattern, value)),
                 None => self.fields(item_pattern, members),
             };
             let content = content.unwrap_or_else(|| Normal::Fields(BTreeMap::new()));
@@ -306,6 +310,28 @@ mod tests {
         assert_eq!(normal(json!(5)), normal(json!(5.0)));
         assert_ne!(normal(json!(5)), normal(json!(5.5)));
         assert_ne!(normal(json!(0)), normal(json!(1e300)));
+    }
+
+    #[test]
+    fn an_item_of_defaults_alone_is_an_item() {
+        let normal = |mounts: Value| {
+            normal_definition(
+                json!({"containerDefinitions": [{"name": "api", "mountPoints": mounts}]}),
+            )
+        };
+        assert_ne!(normal(json!([{"readOnly": false}])), normal(json!([])));
+        assert_eq!(normal(json!([{"readOnly": false}])), normal(json!([{}])));
+        assert_eq!(normal(json!([null])), normal(json!([])));
+    }
+
+    #[test]
+    fn null_is_the_same_as_nothing() {
+        let one = json!({"containerDefinitions": [{"name": "api",
+            "portMappings": [{"containerPort": 80}], "environment": [{"name": "A"}]}]});
+        let other = json!({"cpu": null, "containerDefinitions": [{"name": "api",
+            "portMappings": [{"containerPort": 80, "containerPortRange": null}],
+            "environment": [{"name": "A", "value": null}]}]});
+        assert_eq!(normal_definition(one), normal_definition(other));
     }
 
     #[test]
