@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::document::Document;
 
 use self::rules::Rule::{Conditional, CpuUnits, Default, Keyed, Mebibytes, Unordered};
-pub use self::rules::{RULES, Rule};
+pub use self::rules::{Rule, rules};
 
 /// A table of rules, by which both sides of a comparison are brought to one shape. It is a value, because the next
 /// version of Evenkeel has another: see [`Form::current`].
@@ -24,9 +24,9 @@ pub use self::rules::{RULES, Rule};
 pub struct Form(Arc<HashMap<&'static str, Vec<Rule>>>);
 
 impl Form {
-    /// The normal form of this version: [`RULES`].
+    /// The normal form of this version: [`rules`].
     pub fn current() -> Self {
-        Self::new(RULES.iter().copied())
+        Self::new(rules())
     }
 
     /// The normal form by these rules, each with the path of its field. A field may have several.

@@ -1,6 +1,6 @@
 //! The normal form that the next version of Evenkeel may have. Shared with `tests/system`.
 
-use evenkeel::normal::{Form, RULES, Rule};
+use evenkeel::normal::{Form, Rule, rules};
 use serde_json::json;
 
 /// Lists that had keys or an order have none any more, and one more default is known, which manifests write and AWS
@@ -14,10 +14,7 @@ pub fn next() -> Form {
         "taskDefinition.containerDefinitions.*.mountPoints",
         "taskDefinition.containerDefinitions.*.portMappings",
     ];
-    let kept = RULES
-        .iter()
-        .copied()
-        .filter(|(path, _)| !unordered.contains(path));
+    let kept = rules().filter(|(path, _)| !unordered.contains(path));
     let changed = unordered.map(|path| (path, Rule::Unordered));
     let added = (
         "taskDefinition.containerDefinitions.*.stopTimeout",
