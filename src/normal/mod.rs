@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::document::Document;
 
-use self::rules::Rule::{Conditional, CpuUnits, Default, Keyed, Mebibytes, Unordered};
+use self::rules::Rule::{Conditional, CpuUnits, Default, Keyed, Mebibytes, SameAs, Unordered};
 pub use self::rules::{Rule, rules};
 
 /// A table of rules, by which both sides of a comparison are brought to one shape. It is a value, because the next
@@ -65,7 +65,7 @@ impl Form {
     pub(crate) fn default_of(&self, pattern: &str) -> Option<Value> {
         self.rules(pattern).find_map(|rule| match rule {
             Default(value) => Some(value()),
-            Conditional | Unordered | Keyed(..) | CpuUnits | Mebibytes => None,
+            Conditional | Unordered | Keyed(..) | SameAs(_) | CpuUnits | Mebibytes => None,
         })
     }
 
@@ -97,10 +97,14 @@ impl Form {
         let fields: BTreeMap<_, _> = members
             .iter()
             .filter_map(|(key, value)| {
-                Some((
-                    key.clone(),
-                    self.normal(&format!("{pattern}.{key}"), value)?,
-                ))
+                let pattern = format!("{pattern}.{key}");
+                let mut rules = self.rules(&pattern);
+                if rules
+                    .any(|rule| matches!(rule, SameAs(other) if members.get(other) == Some(value)))
+                {
+                    return None;
+                }
+                Some((key.clone(), self.normal(&pattern, value)?))
             })
             .collect();
         (!fields.is_empty()).then_some(Normal::Fields(fields))
@@ -113,7 +117,7 @@ impl Form {
         let item_pattern = format!("{pattern}.*");
         if let Some((by, value)) = self.rules(pattern).find_map(|rule| match rule {
             Keyed(by, value) => Some((by, value)),
-            Default(_) | Conditional | Unordered | CpuUnits | Mebibytes => None,
+            Default(_) | Conditional | Unordered | SameAs(_) | CpuUnits | Mebibytes => None,
         }) {
             // Two items of one key cannot be told apart; then they are compared as a whole.
             if let Some(keyed) = self.keyed(&item_pattern, items, by, value) {
@@ -181,7 +185,7 @@ impl Form {
                 Default(default) if default() == value => return None,
                 CpuUnits => value = quantity(&value, "vcpu"),
                 Mebibytes => value = quantity(&value, "gb"),
-                Default(_) | Conditional | Unordered | Keyed(..) => {}
+                Default(_) | Conditional | Unordered | Keyed(..) | SameAs(_) => {}
             }
         }
         Some(Normal::Scalar(value))
@@ -322,6 +326,23 @@ mod tests {
         assert_ne!(normal(json!([{"readOnly": false}])), normal(json!([])));
         assert_eq!(normal(json!([{"readOnly": false}])), normal(json!([{}])));
         assert_eq!(normal(json!([null])), normal(json!([])));
+    }
+
+    #[test]
+    fn a_service_of_service_connect_is_called_as_its_port_unless_it_says_otherwise() {
+        let normal = |service: Value| {
+            let service = json!({"serviceConnectConfiguration": {"services": [service]}});
+            Form::current().service(service.as_object().unwrap())
+        };
+        let short = normal(json!({"portName": "http"}));
+        assert_eq!(
+            short,
+            normal(json!({"portName": "http", "discoveryName": "http"}))
+        );
+        assert_ne!(
+            short,
+            normal(json!({"portName": "http", "discoveryName": "shop"}))
+        );
     }
 
     #[test]

@@ -72,6 +72,10 @@ pub(super) const RULES: &[(&str, Rule)] = &[
         Default(|| json!(false)),
     ),
     (
+        "taskDefinition.containerDefinitions.*.linuxParameters.swappiness",
+        Default(|| json!(60)),
+    ),
+    (
         "taskDefinition.containerDefinitions.*.logConfiguration.options.max-buffer-size",
         Conditional,
     ),
@@ -168,6 +172,10 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     (
         "taskDefinition.runtimePlatform.operatingSystemFamily",
         Default(|| json!("LINUX")),
+    ),
+    (
+        "taskDefinition.trustedExecutionConfiguration.isolationMode",
+        Default(|| json!("SHARED")),
     ),
     ("taskDefinition.volumes", Keyed(&["name"], None)),
     (

@@ -26,6 +26,8 @@ pub enum Rule {
     Unordered,
     /// A list whose items are told apart by these members, and of which only the last is the value, if named.
     Keyed(&'static [&'static str], Option<&'static str>),
+    /// AWS fills this in with the value of the structure's other member.
+    SameAs(&'static str),
     /// `1024`, `"1024"` and `"1 vCPU"` are the same.
     CpuUnits,
     /// `2048`, `"2048"` and `"2 GB"` are the same.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Rule::{self, Conditional, Default, Keyed, Unordered};
+use super::Rule::{self, Conditional, Default, Keyed, SameAs, Unordered};
 
 pub(super) const RULES: &[(&str, Rule)] = &[
     ("service.availabilityZoneRebalancing", Conditional),
@@ -92,6 +92,11 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ),
     ("service.enableECSManagedTags", Default(|| json!(false))),
     ("service.enableExecuteCommand", Default(|| json!(false))),
+    // API_GatewayConnectorDeregistrationDelay
+    (
+        "service.gatewayConnectors.*.deregistrationDelay.timeoutSeconds",
+        Default(|| json!(300)),
+    ),
     (
         "service.healthCheckGracePeriodSeconds",
         Default(|| json!(0)),
@@ -140,6 +145,11 @@ pub(super) const RULES: &[(&str, Rule)] = &[
         Unordered,
     ),
     ("service.serviceConnectConfiguration.services", Unordered),
+    // API_ServiceConnectService
+    (
+        "service.serviceConnectConfiguration.services.*.discoveryName",
+        SameAs("portName"),
+    ),
     ("service.serviceRegistries", Unordered),
     ("service.volumeConfigurations", Keyed(&["name"], None)),
     // API_ServiceManagedEBSVolumeConfiguration
