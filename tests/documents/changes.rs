@@ -50,7 +50,7 @@ pub fn of(pair: &Pair, side: Side, added: &mut BTreeSet<String>) -> Vec<Change> 
         let [manifest, live] = [manifest, live].map(|document| Value::Object(document.clone()));
         let is_count_declared = pair.desired.manifest.desired_count.is_some();
         let walk = Walk::new(root, side, manifest, live, is_count_declared, added);
-        changes.extend(walk.changes(&model::root(root)));
+        changes.extend(walk.changes(model::root(root)));
     }
     changes
 }

@@ -56,7 +56,7 @@ fn each_change(side: Side) {
     assert!(count > 3_000, "only {count} changes");
 }
 
-fn judge(pair: &Pair, side: Side, change: &Change) -> Result<(), String> {
+pub fn judge(pair: &Pair, side: Side, change: &Change) -> Result<(), String> {
     let (desired, observed) = pair.with(side, change);
     let plan = plan::plan(&desired, &observed, &Lessons::default());
     let found: BTreeSet<_> = plan

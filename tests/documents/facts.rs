@@ -6,9 +6,12 @@
 
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::changes::another;
+use super::{
+    changes::another,
+    model::{self, Kind},
+};
 
 /// What is left alone when the manifest does not mention it, and why.
 const CONDITIONAL: &[(&str, &str)] = &[
@@ -154,6 +157,7 @@ static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
         "deploymentConfiguration.strategy": "ROLLING",
         "deploymentController.type": "ECS",
         "earlySuccessCriteria.enable": false,
+        "deregistrationDelay.timeoutSeconds": 300,
         "efsVolumeConfiguration.rootDirectory": "/",
         "efsVolumeConfiguration.transitEncryption": "DISABLED",
         "healthCheck.interval": 30,
@@ -162,6 +166,7 @@ static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
         "healthCheck.timeout": 5,
         "lifecycleHooks.*.targetType": "AWS_LAMBDA",
         "linuxParameters.initProcessEnabled": false,
+        "linuxParameters.swappiness": 60,
         "managedEBSVolume.filesystemType": "xfs",
         "portMappings.*.hostPort": 0,
         "portMappings.*.protocol": "tcp",
@@ -170,6 +175,7 @@ static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
         "runtimePlatform.cpuArchitecture": "X86_64",
         "runtimePlatform.operatingSystemFamily": "LINUX",
         "s3filesVolumeConfiguration.rootDirectory": "/",
+        "serviceConnectConfiguration.containerConfigurations.*.logLevel": "info",
         "service.enableECSManagedTags": false,
         "service.enableExecuteCommand": false,
         "service.healthCheckGracePeriodSeconds": 0,
@@ -182,6 +188,7 @@ static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
         "thresholdConfiguration.value": 50,
         "timeoutConfiguration.action": "ROLLBACK",
         "timeoutConfiguration.timeoutInMinutes": 1440,
+        "trustedExecutionConfiguration.isolationMode": "SHARED",
         "volumes.*.configuredAtLaunch": false
     }"#;
     serde_json::from_str(text).unwrap()
@@ -194,32 +201,55 @@ pub fn default_of(pattern: &str) -> Option<Value> {
     found.map(|(_, default)| default.clone())
 }
 
-/// Whether giving the value and giving none are the same: defaults, and what is empty.
+/// Whether giving the value and giving none are the same.
 pub fn says_nothing(pattern: &str, value: &Value) -> bool {
+    said(pattern, value).is_none()
+}
+
+/// A value without what means the same when it is not given: defaults, what is empty, and what ECS's model does not have.
+pub fn said(pattern: &str, value: &Value) -> Option<Value> {
+    said_by(model::at(pattern), pattern, value)
+}
+
+fn said_by(kind: Option<Kind>, pattern: &str, value: &Value) -> Option<Value> {
     match value {
-        Value::Null => true,
-        Value::Array(entries) => entries.is_empty(),
-        Value::Object(members) => members
-            .iter()
-            .all(|(name, value)| says_nothing(&format!("{pattern}.{name}"), value)),
+        Value::Null => None,
+        Value::Array(entries) => {
+            let (kind, pattern) = (kind.and_then(model::item), format!("{pattern}.*"));
+            let entry = |entry| said_by(kind, &pattern, entry).unwrap_or_else(|| json!({}));
+            (!entries.is_empty()).then(|| entries.iter().map(entry).collect())
+        }
+        Value::Object(members) => {
+            let named = members.iter().filter_map(|(name, value)| {
+                let kind = model::member(kind?, name)?;
+                if is_port_name(pattern, name, value, members) {
+                    return None;
+                }
+                let said = said_by(Some(kind), &format!("{pattern}.{name}"), value)?;
+                Some((name.clone(), said))
+            });
+            let said: Map<_, _> = named.collect();
+            (!said.is_empty()).then_some(Value::Object(said))
+        }
         Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            default_of(pattern).as_ref() == Some(value)
+            (default_of(pattern).as_ref() != Some(value)).then(|| value.clone())
         }
     }
 }
 
-/// The field that is left alone when the manifest does not mention it, if this is one or in one, and why.
-pub fn conditional(pattern: &str) -> Option<(&'static str, &'static str)> {
-    let is_meant =
-        |field: &str| ends_with(pattern, field) || pattern.starts_with(&format!("{field}."));
-    let mut fields = CONDITIONAL.iter().copied();
-    fields.find(|(field, _)| is_meant(field))
+/// A service of Service Connect is called as its port where it is not called otherwise (API_ServiceConnectService).
+fn is_port_name(pattern: &str, name: &str, value: &Value, members: &Map<String, Value>) -> bool {
+    pattern == "service.serviceConnectConfiguration.services.*"
+        && name == "discoveryName"
+        && members.get("portName") == Some(value)
 }
 
-/// The same, for the field alone and not for what is in it.
-pub fn conditional_itself(pattern: &str) -> Option<&'static str> {
-    let (field, why) = conditional(pattern)?;
-    ends_with(pattern, field).then_some(why)
+/// Why the field is left alone when the manifest does not mention it, if it is.
+pub fn conditional(pattern: &str) -> Option<&'static str> {
+    let mut fields = CONDITIONAL.iter();
+    fields
+        .find(|(field, _)| ends_with(pattern, field))
+        .map(|(_, why)| *why)
 }
 
 /// Why a member is not compared at all.
@@ -243,21 +273,6 @@ pub fn host_port(pattern: &str, document: &Value) -> Option<&'static str> {
         .then_some("it can only be the container port")
 }
 
-/// Whether any entry of the manifest's document has the member.
-pub fn is_mentioned(manifest: &Value, pattern: &str) -> bool {
-    let mut places = vec![manifest];
-    for part in pattern.split('.').skip(1) {
-        places = places
-            .into_iter()
-            .flat_map(|place| match (part, place) {
-                ("*", Value::Array(entries)) => entries.iter().collect(),
-                (name, place) => place.get(name).into_iter().collect::<Vec<_>>(),
-            })
-            .collect();
-    }
-    !places.is_empty()
-}
-
 /// Whether the list at `pattern` has no order.
 pub fn is_unordered(pattern: &str) -> bool {
     keyed(pattern).is_some() || UNORDERED.iter().any(|list| ends_with(pattern, list))
@@ -269,7 +284,7 @@ pub fn key_of(pattern: &str, entry: &Value) -> Option<String> {
     let parts: Vec<_> = by
         .iter()
         .filter_map(|member| {
-            let part = entry.get(member)?;
+            let part = entry.get(member).filter(|part| !part.is_null())?;
             let is_default = default_of(&format!("{pattern}.*.{member}")).as_ref() == Some(part);
             (!is_default).then(|| {
                 part.as_str()
@@ -285,6 +300,12 @@ pub fn is_key_or_content(pattern: &str, member: &str) -> bool {
     keyed(pattern).is_some_and(|(_, by, content)| by.contains(&member) || content == Some(member))
 }
 
+/// Whether this is the first member that a list's entries are told apart by. They are never without it.
+pub fn is_name(pattern: &str) -> bool {
+    let member = pattern.rsplit_once(".*.");
+    member.is_some_and(|(list, member)| keyed(list).is_some_and(|(_, by, _)| by[0] == member))
+}
+
 /// Whether one member is the whole content of the list's entries.
 pub fn has_content(pattern: &str) -> bool {
     keyed(pattern).is_some_and(|(_, _, content)| content.is_some())
@@ -292,20 +313,22 @@ pub fn has_content(pattern: &str) -> bool {
 
 /// One more entry for the list at `pattern`, like this one and yet another.
 pub fn another_entry(pattern: &str, like: &Value) -> Value {
-    let by = keyed(pattern).map(|(_, by, _)| by);
     let mut entry = like.clone();
     let Some(members) = entry.as_object_mut() else {
         return another(like);
     };
+    let by = keyed(pattern).map(|(_, by, _)| by);
     let is_telling = |name: &str, value: &Value| match by {
-        Some(by) => by.contains(&name),
-        None => !value.is_object() && !value.is_array(),
+        Some(by) => by.contains(&name) && !value.is_null(),
+        None => value.is_boolean() || value.is_number() || value.is_string(),
     };
-    let mut members = members.iter_mut();
-    let (_, value) = members
+    match members
+        .iter_mut()
         .find(|(name, value)| is_telling(name, value))
-        .unwrap();
-    *value = another(value);
+    {
+        Some((_, value)) => *value = another(value),
+        None => return model::sample(model::at(&format!("{pattern}.*")).unwrap(), pattern),
+    }
     entry
 }
 

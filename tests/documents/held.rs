@@ -43,7 +43,7 @@ fn what_failed_otherwise_is_not_held() {
 }
 
 /// The manifest's documents have failed, and the service runs another image again.
-fn rolled_back(pair: &Pair, is_first: bool) -> Observed {
+pub fn rolled_back(pair: &Pair, is_first: bool) -> Observed {
     let mut observed = pair.observed();
     let failed = observed.definition.clone();
     let running = observed.definition.as_mut().unwrap();

@@ -11,6 +11,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod any;
+mod aws;
 mod chance;
 mod changes;
 mod changing;
@@ -19,6 +21,7 @@ mod held;
 mod model;
 mod next_form;
 mod pairs;
+mod random;
 mod repairs;
 mod told;
 mod upgrade;

@@ -11,39 +11,74 @@ static TABLE: LazyLock<Value> = LazyLock::new(|| {
 });
 
 /// What a member can be, in the table's words.
-pub type Kind = Value;
+pub type Kind = &'static Value;
+
+static ROOTS: LazyLock<Value> = LazyLock::new(|| {
+    let roots = TABLE["roots"].as_object().unwrap().iter();
+    roots
+        .map(|(root, structure)| (root.clone(), json!({"structure": structure})))
+        .collect()
+});
 
 /// The kind of the whole document called `root`.
 pub fn root(root: &str) -> Kind {
-    json!({"structure": TABLE["roots"][root]})
+    &ROOTS[root]
+}
+
+/// The kind of the field at `pattern`, such as `service.loadBalancers.*`; `None` where the model has none.
+pub fn at(pattern: &str) -> Option<Kind> {
+    let (first, rest) = pattern.split_once('.').unwrap_or((pattern, ""));
+    let mut steps = rest.split('.').filter(|step| !step.is_empty());
+    steps.try_fold(root(first), |kind, step| match step {
+        "*" => item(kind),
+        name => member(kind, name),
+    })
 }
 
 /// The members of a structure; `None` of anything else.
-pub fn members(kind: &Kind) -> Option<&'static Map<String, Kind>> {
+pub fn members(kind: Kind) -> Option<&'static Map<String, Value>> {
     let name = kind.get("structure")?.as_str()?;
     TABLE["structures"][name]["members"].as_object()
 }
 
 /// Whether the model leaves open what stands there (a document type); manifests cannot give that.
-pub fn is_open(kind: &Kind) -> bool {
+pub fn is_open(kind: Kind) -> bool {
     members(kind).is_some_and(Map::is_empty)
 }
 
 /// The kind of a member: of a structure by its name, of a map the one of all values.
-pub fn member(kind: &Kind, name: &str) -> Option<Kind> {
+pub fn member(kind: Kind, name: &str) -> Option<Kind> {
     match members(kind) {
-        Some(members) => members.get(name).cloned(),
-        None => kind.get("map").cloned(),
+        Some(members) => members.get(name),
+        None => kind.get("map"),
     }
 }
 
+/// Whether AWS takes the structure only with this member.
+pub fn is_required(kind: Kind, member: &str) -> bool {
+    let structure = kind["structure"].as_str().unwrap();
+    let required = TABLE["structures"][structure]["required"].as_array();
+    required.is_some_and(|required| required.iter().any(|name| name == member))
+}
+
+/// The values of an enum; `None` of anything else.
+pub fn words(kind: Kind) -> Option<Vec<String>> {
+    let words = TABLE["enums"][kind.get("enum")?.as_str()?].as_array()?;
+    Some(
+        words
+            .iter()
+            .map(|word| word.as_str().unwrap().to_owned())
+            .collect(),
+    )
+}
+
 /// The kind of a list's items.
-pub fn item(kind: &Kind) -> Option<Kind> {
-    kind.get("list").cloned()
+pub fn item(kind: Kind) -> Option<Kind> {
+    kind.get("list")
 }
 
 /// A value that AWS would not fill in.
-pub fn sample(kind: &Kind, pattern: &str) -> Value {
+pub fn sample(kind: Kind, pattern: &str) -> Value {
     if let Some(members) = members(kind) {
         let mut closed = members.iter().filter(|(_, kind)| !is_open(kind));
         let (name, kind) = closed.next().unwrap();

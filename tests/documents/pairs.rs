@@ -1,6 +1,10 @@
 //! The pairs of documents.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use evenkeel::{
     desired::{Desired, Settings},
@@ -29,11 +33,32 @@ pub struct Pair {
     image: Image,
 }
 
+/// Two documents to read are enough to see what a random one is about.
+impl fmt::Debug for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Desired {
+            service,
+            definition,
+            ..
+        } = &self.desired;
+        let manifest = json!({"service": service, "taskDefinition": definition});
+        let live = json!({"service": self.service, "taskDefinition": self.definition});
+        write!(
+            f,
+            "{}: {manifest:#}\nas AWS returns it: {live:#}",
+            self.name
+        )
+    }
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents/pairs")
+}
+
 impl Pair {
     /// Every pair, by name.
     pub fn all() -> Vec<Self> {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/documents/pairs");
-        let mut names: Vec<_> = fs::read_dir(directory)
+        let mut names: Vec<_> = fs::read_dir(directory())
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| {
@@ -43,6 +68,27 @@ impl Pair {
             .collect();
         names.sort();
         names.iter().map(|path| Self::read(path)).collect()
+    }
+
+    /// Any documents, under the smallest manifest.
+    pub fn of(
+        service: Document,
+        definition: Document,
+        desired_count: Option<u32>,
+        live_service: Document,
+        live_definition: Document,
+    ) -> Self {
+        let mut pair = Self::read(&directory().join("fargate-minimal.yaml"));
+        let manifest = Arc::make_mut(&mut pair.desired.manifest);
+        manifest.desired_count = desired_count;
+        pair.name = "at random".to_owned();
+        pair.desired.service = service;
+        pair.desired.definition = Some(definition);
+        let tags = pair.service.remove("tags").unwrap();
+        pair.service = live_service;
+        pair.service.insert("tags".to_owned(), tags);
+        pair.definition = live_definition;
+        pair
     }
 
     fn read(path: &Path) -> Self {

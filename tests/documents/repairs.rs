@@ -37,7 +37,7 @@ fn one_update_mends_every_change_of_a_service() {
 }
 
 /// Whether it could be mended; some members would need another service.
-fn mend(pair: &Pair, change: &Change) -> Result<bool, String> {
+pub fn mend(pair: &Pair, change: &Change) -> Result<bool, String> {
     let (desired, mut observed) = pair.with(Side::Live, change);
     let plan = plan::plan(&desired, &observed, &Lessons::default());
     let update = plan
@@ -56,8 +56,8 @@ fn mend(pair: &Pair, change: &Change) -> Result<bool, String> {
     let mut live = change.document.clone();
     for (member, value) in &update.input {
         if !["cluster", "service"].contains(&member.as_str()) {
-            let kind = model::member(&model::root("service"), member).ok_or(member.as_str())?;
-            is_of_kind(value, &kind, member)?;
+            let kind = model::member(model::root("service"), member).ok_or(member.as_str())?;
+            is_of_kind(value, kind, member)?;
             apply(&mut live, member, value);
         }
     }
@@ -113,13 +113,13 @@ fn drop_nulls(value: &mut Value) {
 }
 
 /// Whether AWS could read it at all.
-fn is_of_kind(value: &Value, kind: &Kind, at: &str) -> Result<(), String> {
+fn is_of_kind(value: &Value, kind: Kind, at: &str) -> Result<(), String> {
     let is_right = match value {
         Value::Object(members) => {
             for (name, value) in members {
                 let place = format!("{at}.{name}");
                 let kind = model::member(kind, name).ok_or(format!("{place} is no member"))?;
-                is_of_kind(value, &kind, &place)?;
+                is_of_kind(value, kind, &place)?;
             }
             true
         }
@@ -127,7 +127,7 @@ fn is_of_kind(value: &Value, kind: &Kind, at: &str) -> Result<(), String> {
             let kind = model::item(kind).ok_or(format!("{at} is no list"))?;
             entries
                 .iter()
-                .try_for_each(|entry| is_of_kind(entry, &kind, at))?;
+                .try_for_each(|entry| is_of_kind(entry, kind, at))?;
             true
         }
         // On the wire null is the same as nothing.

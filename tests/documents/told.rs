@@ -24,7 +24,7 @@ pub fn told(
     let mut here = Here {
         pointer: format!("/{root}"),
         pattern: root.to_owned(),
-        kind: model::root(root),
+        kind: Some(model::root(root)),
         desired: Some(desired),
         live: Some(live),
     };
@@ -37,7 +37,7 @@ pub fn told(
             }
             from = from.and_then(|from| from.get(&step));
             here = here.member(&step);
-            if here.is_told_as_a_whole() {
+            if here.is_told_as_a_whole() || here.is_for_aws_to_choose() {
                 break;
             }
             continue;
@@ -59,7 +59,8 @@ pub fn told(
 struct Here<'a> {
     pointer: String,
     pattern: String,
-    kind: Kind,
+    /// `None` where the model has nothing.
+    kind: Option<Kind>,
     desired: Option<&'a Value>,
     live: Option<&'a Value>,
 }
@@ -69,7 +70,7 @@ impl<'a> Here<'a> {
         Self {
             pointer: format!("{}/{}", self.pointer, escaped(name)),
             pattern: format!("{}.{name}", self.pattern),
-            kind: model::member(&self.kind, name).unwrap_or_default(),
+            kind: self.kind.and_then(|kind| model::member(kind, name)),
             desired: self.desired.and_then(|side| side.get(name)),
             live: self.live.and_then(|side| side.get(name)),
         }
@@ -83,7 +84,7 @@ impl<'a> Here<'a> {
         Self {
             pointer: format!("{}/{}", self.pointer, escaped(key)),
             pattern: format!("{}.*", self.pattern),
-            kind: model::item(&self.kind).unwrap_or_default(),
+            kind: self.kind.and_then(model::item),
             desired: of(self.desired),
             live: of(self.live),
         }
@@ -108,18 +109,25 @@ impl<'a> Here<'a> {
 
     fn is_told_as_a_whole(&self) -> bool {
         let [desired, live] = [self.desired, self.live].map(|side| !self.says_nothing(side));
-        match self.kind.get("list") {
+        match self.kind.and_then(model::item) {
             Some(_) => desired != live,
             None => desired && !live,
         }
     }
 
+    fn is_for_aws_to_choose(&self) -> bool {
+        facts::conditional(&self.pattern).is_some() && self.says_nothing(self.desired)
+    }
+
     fn says_nothing(&self, side: Option<&Value>) -> bool {
-        side.is_none_or(|value| says_nothing(&self.kind, &self.pattern, value))
+        side.is_none_or(|value| facts::says_nothing(&self.pattern, value))
     }
 
     /// All of it: this place, or the members of a structure that the manifest lacks. Whether a host port counts, is in `root`.
     fn names(&self, root: &Value) -> BTreeSet<String> {
+        if self.is_for_aws_to_choose() {
+            return BTreeSet::new();
+        }
         let is_lacking = match self.pattern.strip_suffix(".*") {
             Some(list) => self.desired.is_none() && !facts::has_content(list),
             None => self.says_nothing(self.desired),
@@ -130,8 +138,7 @@ impl<'a> Here<'a> {
         let members = members.keys().map(|name| self.member(name));
         let compared = members.filter(|member| {
             !member.says_nothing(member.live)
-                && !member.kind.is_null()
-                && facts::conditional_itself(&member.pattern).is_none()
+                && member.kind.is_some()
                 && facts::host_port(&member.pattern, root).is_none()
         });
         let names: BTreeSet<_> = compared.flat_map(|member| member.names(root)).collect();
@@ -140,17 +147,6 @@ impl<'a> Here<'a> {
         }
         names
     }
-}
-
-/// Whether a value says nothing that ECS's model has.
-fn says_nothing(kind: &Kind, pattern: &str, value: &Value) -> bool {
-    let Some(members) = value.as_object() else {
-        return facts::says_nothing(pattern, value);
-    };
-    members.iter().all(|(name, value)| {
-        let kind = model::member(kind, name);
-        kind.is_none_or(|kind| says_nothing(&kind, &format!("{pattern}.{name}"), value))
-    })
 }
 
 fn escaped(name: &str) -> String {

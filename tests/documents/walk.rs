@@ -50,7 +50,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Every change of it.
-    pub fn changes(mut self, kind: &Kind) -> Vec<Change> {
+    pub fn changes(mut self, kind: Kind) -> Vec<Change> {
         self.structure(&Here::root(self.root), kind);
         if self.side == Side::Live && self.root == "service" {
             self.primary_deployment();
@@ -58,7 +58,7 @@ impl<'a> Walk<'a> {
         self.changes
     }
 
-    fn value(&mut self, here: &Here, kind: &Kind) {
+    fn value(&mut self, here: &Here, kind: Kind) {
         let value = self.document.pointer(&here.in_document()).unwrap().clone();
         match value {
             Value::Object(_) => self.structure(here, kind),
@@ -66,14 +66,15 @@ impl<'a> Walk<'a> {
             Value::Null => {}
             Value::Bool(_) | Value::Number(_) | Value::String(_) => {
                 let other = another(&value);
-                self.change(here, "is another", Some(&value), Some(other));
+                self.change(here, "is another", Some(other));
             }
         }
     }
 
-    fn structure(&mut self, here: &Here, kind: &Kind) {
+    fn structure(&mut self, here: &Here, kind: Kind) {
         let members = self.document.pointer(&here.in_document()).unwrap();
-        for (name, value) in members.as_object().unwrap().clone() {
+        let names: Vec<_> = members.as_object().unwrap().keys().cloned().collect();
+        for name in names {
             let kind = model::member(kind, &name);
             let member = Here {
                 is_known: kind.is_some(),
@@ -82,20 +83,20 @@ impl<'a> Walk<'a> {
             if self.is_elsewhere(&member.pattern) {
                 continue;
             }
-            self.change(&member, "is gone", Some(&value), None);
+            self.change(&member, "is gone", None);
             match kind {
                 Some(kind) if facts::read_only(&member.pattern).is_none() => {
-                    self.value(&member, &kind);
+                    self.value(&member, kind);
                 }
                 // Nothing below can matter when the whole does not.
-                _ => self.change(&member, "is another", Some(&value), Some(json!("changed"))),
+                _ => self.change(&member, "is another", Some(json!("changed"))),
             }
         }
         self.members_more(here, kind);
     }
 
     /// What could stand here and does not.
-    fn members_more(&mut self, here: &Here, kind: &Kind) {
+    fn members_more(&mut self, here: &Here, kind: Kind) {
         for (name, kind) in model::members(kind).into_iter().flatten() {
             if model::is_open(kind) {
                 continue;
@@ -111,23 +112,25 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let sample = model::sample(kind, &member.pattern);
-            self.change(&member, "is there too", None, Some(sample));
+            self.change(&member, "is there too", Some(sample));
         }
     }
 
-    fn list(&mut self, here: &Here, kind: &Kind, entries: &[Value]) {
+    fn list(&mut self, here: &Here, kind: Kind, entries: &[Value]) {
         let kind = model::item(kind).unwrap();
         let mut more = entries.to_vec();
         more.push(match entries.last() {
             Some(last) => facts::another_entry(&here.pattern, last),
-            None => model::sample(&kind, &format!("{}.*", here.pattern)),
+            None => model::sample(kind, &format!("{}.*", here.pattern)),
         });
         let added = here.entry(entries.len());
         self.replace(here, &added, In::After, "has one more", more);
 
         let mut reversed = entries.to_vec();
         reversed.reverse();
-        if reversed != entries {
+        if facts::said(&here.pattern, &json!(reversed))
+            != facts::said(&here.pattern, &json!(entries))
+        {
             if facts::is_unordered(&here.pattern) {
                 let document = self.changed(here, Some(json!(reversed)));
                 let expected = Expected::Nothing("the order means nothing");
@@ -142,7 +145,7 @@ impl<'a> Walk<'a> {
             fewer.remove(index);
             let what = format!("lacks {entry}");
             self.replace(here, &place, In::Before, &what, fewer);
-            self.value(&place, &kind);
+            self.value(&place, kind);
         }
     }
 
@@ -152,14 +155,14 @@ impl<'a> Walk<'a> {
         for name in facts::ON_PRIMARY {
             let mut here = Here::root("service").member(name);
             here.deployment = primary(&self.document).unwrap();
-            let kind = model::member(&kind, name).unwrap();
+            let kind = model::member(kind, name).unwrap();
             let value = self.document.pointer(&here.in_document()).cloned();
             if value.is_some() {
-                self.change(&here, "is gone", value.as_ref(), None);
-                self.value(&here, &kind);
+                self.change(&here, "is gone", None);
+                self.value(&here, kind);
             } else if self.added.insert(here.pattern.clone()) {
-                let sample = model::sample(&kind, &here.pattern);
-                self.change(&here, "is there too", None, Some(sample));
+                let sample = model::sample(kind, &here.pattern);
+                self.change(&here, "is there too", Some(sample));
             }
         }
     }
@@ -167,23 +170,19 @@ impl<'a> Walk<'a> {
     /// A list has other entries, which is told of `place`.
     fn replace(&mut self, here: &Here, place: &Here, looked_for: In, what: &str, list: Vec<Value>) {
         let document = self.changed(here, Some(Value::Array(list)));
-        let expected = match self.is_left_alone(here, true) {
+        let expected = match self.is_left_alone(here) {
             Some(why) => Expected::Nothing(why),
             None => self.told(place, looked_for, &document),
         };
         self.push(here, what, document, expected);
     }
 
-    fn change(&mut self, here: &Here, what: &str, was: Option<&Value>, is: Option<Value>) {
-        let says_nothing =
-            |value: Option<&Value>| value.is_none_or(|v| facts::says_nothing(&here.pattern, v));
-        let are_the_same = says_nothing(was) && says_nothing(is.as_ref());
-        let left_alone = self.is_left_alone(here, is.is_some());
+    fn change(&mut self, here: &Here, what: &str, is: Option<Value>) {
         let document = self.changed(here, is);
-        let expected = if let Some(why) = left_alone {
+        let expected = if let Some(why) = self.is_left_alone(here) {
             Expected::Nothing(why)
-        } else if are_the_same {
-            Expected::Nothing("it is the default")
+        } else if here.said_around(&self.document) == here.said_around(&document) {
+            Expected::Nothing("it means the same")
         } else {
             self.told(here, In::Both, &document)
         };
@@ -206,7 +205,7 @@ impl<'a> Walk<'a> {
             }
         }
         if pointers.is_empty() {
-            Expected::Nothing("all of it is left alone when the manifest does not mention it")
+            Expected::Nothing("it is left alone when the manifest does not mention it")
         } else {
             Expected::Named(pointers)
         }
@@ -226,16 +225,7 @@ impl<'a> Walk<'a> {
             }
     }
 
-    fn is_left_alone(&self, here: &Here, will_be: bool) -> Option<&'static str> {
-        if let Some((field, why)) = facts::conditional(&here.pattern) {
-            let is_mentioned = match self.side {
-                Side::Manifest => will_be || !here.pattern.ends_with(field),
-                Side::Live => facts::is_mentioned(&self.manifest, &here.pattern),
-            };
-            if !is_mentioned {
-                return Some(why);
-            }
-        }
+    fn is_left_alone(&self, here: &Here) -> Option<&'static str> {
         if here.pattern == "service.desiredCount" {
             return (!self.is_count_declared).then_some("the count is not declared");
         }
@@ -278,6 +268,8 @@ struct Here {
     pointer: String,
     /// Which field it is: `service.loadBalancers.*.containerPort`.
     pattern: String,
+    /// Which field it is in. A key of a map may have a dot.
+    around: String,
     /// Whether ECS's model has it.
     is_known: bool,
 }
@@ -288,6 +280,7 @@ impl Here {
             deployment: String::new(),
             pointer: String::new(),
             pattern: root.to_owned(),
+            around: root.to_owned(),
             is_known: true,
         }
     }
@@ -297,6 +290,7 @@ impl Here {
             deployment: self.deployment.clone(),
             pointer: format!("{}/{pointer}", self.pointer),
             pattern: format!("{}.{pattern}", self.pattern),
+            around: self.pattern.clone(),
             is_known: self.is_known,
         }
     }
@@ -307,6 +301,13 @@ impl Here {
 
     fn entry(&self, index: usize) -> Self {
         self.below(&index.to_string(), "*")
+    }
+
+    /// What the structure or list around it says.
+    fn said_around(&self, document: &Value) -> Option<Value> {
+        let pointer = self.in_document();
+        let (pointer, _) = pointer.rsplit_once('/')?;
+        facts::said(&self.around, document.pointer(pointer)?)
     }
 
     fn in_document(&self) -> String {
