@@ -95,6 +95,11 @@ impl Pair {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let references = References::new(Some("{}"), []).unwrap();
         let text = fs::read_to_string(path).unwrap();
+        let is_source = |line: &str| line.starts_with("# https://docs.aws.amazon.com/");
+        assert!(
+            text.lines().any(is_source),
+            "{name}: say where AWS writes of it"
+        );
         let (mut manifests, problems) =
             manifest::parse_file(&name, &text, &references, Options::default());
         assert!(
