@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use serde_json::{Map, Value, json};
 
@@ -130,8 +130,8 @@ const UNORDERED: &[&str] = &[
     "vpcLatticeConfigurations",
 ];
 
-/// What AWS takes for a member that is not given, by the end of its path.
-static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
+/// What AWS takes for a member that is not given, by its name and the end of its path.
+static DEFAULTS: LazyLock<HashMap<String, Vec<(String, Value)>>> = LazyLock::new(|| {
     let text = r#"{
         "accessLogConfiguration.includeQueryParameters": "DISABLED",
         "alarms.enable": false,
@@ -191,13 +191,20 @@ static DEFAULTS: LazyLock<Value> = LazyLock::new(|| {
         "trustedExecutionConfiguration.isolationMode": "SHARED",
         "volumes.*.configuredAtLaunch": false
     }"#;
-    serde_json::from_str(text).unwrap()
+    let defaults: Map<_, _> = serde_json::from_str(text).unwrap();
+    let mut by_name: HashMap<String, Vec<_>> = HashMap::new();
+    for (end, default) in defaults {
+        let name = end.rsplit('.').next().unwrap_or_default().to_owned();
+        by_name.entry(name).or_default().push((end, default));
+    }
+    by_name
 });
 
 /// What AWS takes when the member is not given, if it is always the same.
 pub fn default_of(pattern: &str) -> Option<Value> {
-    let defaults = DEFAULTS.as_object().unwrap();
-    let found = defaults.iter().find(|(end, _)| ends_with(pattern, end));
+    let (_, member) = pattern.rsplit_once('.')?;
+    let mut ends = DEFAULTS.get(member)?.iter();
+    let found = ends.find(|(end, _)| ends_with(pattern, end));
     found.map(|(_, default)| default.clone())
 }
 

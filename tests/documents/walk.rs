@@ -1,6 +1,6 @@
 //! The walk through a document that changes one thing after the other, and says what must be told of each.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -250,10 +250,13 @@ impl<'a> Walk<'a> {
     }
 
     fn push(&mut self, here: &Here, what: &str, document: Value, expected: Expected) {
+        let Value::Object(document) = document else {
+            unreachable!("documents are objects")
+        };
         self.changes.push(Change {
             what: format!("{} {what}", here.in_document()),
             root: self.root,
-            document: document.as_object().unwrap().clone(),
+            document,
             expected,
         });
     }
@@ -324,12 +327,12 @@ enum In {
 }
 
 /// A live service with the members that stand only on its primary deployment; another document as it is.
-fn with_primary(document: &Value) -> Value {
-    let mut whole = document.clone();
+fn with_primary(document: &Value) -> Cow<'_, Value> {
+    let mut whole = Cow::Borrowed(document);
     if let Some(primary) = primary(document) {
         for name in facts::ON_PRIMARY {
             if let Some(value) = document.pointer(&format!("{primary}/{name}")) {
-                whole[name] = value.clone();
+                whole.to_mut()[name] = value.clone();
             }
         }
     }
