@@ -132,7 +132,8 @@ fn compare(
                 );
             }
         }
-        (None, Some(Normal::Fields(live))) => {
+        // An entry of a keyed list may have a key and nothing else.
+        (None, Some(Normal::Fields(live))) if !live.is_empty() => {
             for (key, value) in live {
                 compare(form, &place.field(key), None, Some(value), found);
             }
@@ -236,6 +237,21 @@ mod tests {
             found[0].pointer,
             "/taskDefinition/containerDefinitions/api/environment/RUST_LOG"
         );
+    }
+
+    #[test]
+    fn an_entry_without_a_value_is_found_on_either_side() {
+        let [one, two] = [
+            json!([{"name": "A"}]),
+            json!([{"name": "A"}, {"name": "B"}]),
+        ]
+        .map(|list| json!({"containerDefinitions": [{"name": "api", "environment": list}]}))
+        .map(|document| Form::current().definition(document.as_object().unwrap()));
+        for (desired, live) in [(&one, &two), (&two, &one)] {
+            let found = differences(&Form::current(), "taskDefinition", desired, live);
+            assert_eq!(found.len(), 1);
+            assert!(found[0].pointer.ends_with("/environment/B"));
+        }
     }
 
     #[test]

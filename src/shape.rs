@@ -138,15 +138,20 @@ fn of_kind(kind: &Value, live: &Value, wanted: &[&Value]) -> Value {
             Value::Object(structure(name, members, &wanted))
         }
         (_, Some(item), Value::Array(items)) => {
-            // Which item is meant is not known here; naming a member in any of them is enough.
             let wanted: Vec<_> = wanted
                 .iter()
                 .filter_map(|value| value.as_array())
                 .flatten()
                 .collect();
+            // Which item is meant is told by its name. Without one, naming a member in any of them is enough.
+            let meant = |live: &Value| -> Vec<_> {
+                let name = live.get("name");
+                let is_meant = |wanted: &&Value| name.is_none() || wanted.get("name") == name;
+                wanted.iter().copied().filter(is_meant).collect()
+            };
             items
                 .iter()
-                .map(|live| of_kind(item, live, &wanted))
+                .map(|live| of_kind(item, live, &meant(live)))
                 .collect()
         }
         _ => live.clone(),
@@ -195,6 +200,17 @@ mod tests {
         let wanted = json!({"newer": 5, "containerDefinitions": [{"name": "api", "newer": 5}]});
         let known = of_definition(live.as_object().unwrap(), wanted.as_object().unwrap());
         let expected = json!({"family": "f", "newer": 1, "containerDefinitions": [{"name": "api", "newer": 2}]});
+        assert_eq!(Value::Object(known), expected);
+    }
+
+    #[test]
+    fn what_the_manifest_names_in_one_container_is_not_its_wish_for_another() {
+        let live = json!({"containerDefinitions": [{"name": "api", "newer": "on"}, {"name": "proxy", "newer": "off"}]});
+        let wanted =
+            json!({"containerDefinitions": [{"name": "proxy"}, {"name": "api", "newer": "on"}]});
+        let known = of_definition(live.as_object().unwrap(), wanted.as_object().unwrap());
+        let expected =
+            json!({"containerDefinitions": [{"name": "api", "newer": "on"}, {"name": "proxy"}]});
         assert_eq!(Value::Object(known), expected);
     }
 }

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::document::Document;
 
-use self::rules::Rule::{Conditional, CpuUnits, Default, Keyed, Mebibytes, Unordered};
-pub use self::rules::{RULES, Rule};
+use self::rules::Rule::{Conditional, CpuUnits, Default, Keyed, Mebibytes, SameAs, Unordered};
+pub use self::rules::{Rule, rules};
 
 /// A table of rules, by which both sides of a comparison are brought to one shape. It is a value, because the next
 /// version of Evenkeel has another: see [`Form::current`].
@@ -24,9 +24,9 @@ pub use self::rules::{RULES, Rule};
 pub struct Form(Arc<HashMap<&'static str, Vec<Rule>>>);
 
 impl Form {
-    /// The normal form of this version: [`RULES`].
+    /// The normal form of this version: [`rules`].
     pub fn current() -> Self {
-        Self::new(RULES.iter().copied())
+        Self::new(rules())
     }
 
     /// The normal form by these rules, each with the path of its field. A field may have several.
@@ -65,7 +65,7 @@ impl Form {
     pub(crate) fn default_of(&self, pattern: &str) -> Option<Value> {
         self.rules(pattern).find_map(|rule| match rule {
             Default(value) => Some(value()),
-            Conditional | Unordered | Keyed(..) | CpuUnits | Mebibytes => None,
+            Conditional | Unordered | Keyed(..) | SameAs(_) | CpuUnits | Mebibytes => None,
         })
     }
 
@@ -97,10 +97,14 @@ impl Form {
         let fields: BTreeMap<_, _> = members
             .iter()
             .filter_map(|(key, value)| {
-                Some((
-                    key.clone(),
-                    self.normal(&format!("{pattern}.{key}"), value)?,
-                ))
+                let pattern = format!("{pattern}.{key}");
+                let mut rules = self.rules(&pattern);
+                if rules
+                    .any(|rule| matches!(rule, SameAs(other) if members.get(other) == Some(value)))
+                {
+                    return None;
+                }
+                Some((key.clone(), self.normal(&pattern, value)?))
             })
             .collect();
         (!fields.is_empty()).then_some(Normal::Fields(fields))
@@ -113,21 +117,25 @@ impl Form {
         let item_pattern = format!("{pattern}.*");
         if let Some((by, value)) = self.rules(pattern).find_map(|rule| match rule {
             Keyed(by, value) => Some((by, value)),
-            Default(_) | Conditional | Unordered | CpuUnits | Mebibytes => None,
+            Default(_) | Conditional | Unordered | SameAs(_) | CpuUnits | Mebibytes => None,
         }) {
             // Two items of one key cannot be told apart; then they are compared as a whole.
             if let Some(keyed) = self.keyed(&item_pattern, items, by, value) {
                 return Some(keyed);
             }
         }
+        // An item that says nothing but defaults is an item all the same.
+        let items = items.iter().filter(|item| !item.is_null());
         let mut items: Vec<_> = items
-            .iter()
-            .filter_map(|item| self.normal(&item_pattern, item))
+            .map(|item| {
+                self.normal(&item_pattern, item)
+                    .unwrap_or_else(|| Normal::Fields(BTreeMap::new()))
+            })
             .collect();
         if self.is_list(pattern) {
             items.sort_by_cached_key(|item| item.to_value().to_string());
         }
-        Some(Normal::List(items))
+        (!items.is_empty()).then_some(Normal::List(items))
     }
 
     fn keyed(
@@ -145,7 +153,7 @@ impl Form {
             let parts: Vec<_> = by
                 .iter()
                 .filter_map(|member| {
-                    let part = members.get(*member)?;
+                    let part = members.get(*member).filter(|part| !part.is_null())?;
                     let is_default = self
                         .default_of(&format!("{item_pattern}.{member}"))
                         .as_ref()
@@ -159,7 +167,7 @@ impl Form {
             let content = match value {
                 Some(member) => members
                     .get(member)
-                    .and_then(|value| self.scalar(item_pattern, value)),
+                    .and_then(|value| self.normal(item_pattern, value)),
                 None => self.fields(item_pattern, members),
             };
             let content = content.unwrap_or_else(|| Normal::Fields(BTreeMap::new()));
@@ -171,13 +179,13 @@ impl Form {
     }
 
     fn scalar(&self, pattern: &str, value: &Value) -> Option<Normal> {
-        let mut value = value.clone();
+        let mut value = plain_number(value);
         for rule in self.rules(pattern) {
             match rule {
                 Default(default) if default() == value => return None,
                 CpuUnits => value = quantity(&value, "vcpu"),
                 Mebibytes => value = quantity(&value, "gb"),
-                Default(_) | Conditional | Unordered | Keyed(..) => {}
+                Default(_) | Conditional | Unordered | Keyed(..) | SameAs(_) => {}
             }
         }
         Some(Normal::Scalar(value))
@@ -224,6 +232,15 @@ fn drop_host_ports(document: &mut Document) {
             port.remove("hostPort");
         }
     }
+}
+
+/// 5 and 5.0 are one number, and JSON leaves it open which of them is written.
+fn plain_number(value: &Value) -> Value {
+    let whole = value
+        .as_f64()
+        .filter(|number| value.is_f64() && number.fract() == 0.0)
+        .and_then(|number| format!("{number:.0}").parse::<i64>().ok());
+    whole.map_or_else(|| value.clone(), Value::from)
 }
 
 /// `"1 vCPU"` and `"1 GB"` are 1024 of the small unit, as RegisterTaskDefinition documents for `cpu` and `memory`.
@@ -286,6 +303,56 @@ mod tests {
         let one = json!({"containerDefinitions": [{"name": "api", "command": ["a", "b"]}]});
         let other = json!({"containerDefinitions": [{"name": "api", "command": ["b", "a"]}]});
         assert_ne!(normal_definition(one), normal_definition(other));
+    }
+
+    #[test]
+    fn a_number_is_the_same_with_and_without_a_fraction_of_zero() {
+        let normal = |percent: Value| {
+            let service = json!({"deploymentConfiguration": {"canaryConfiguration": {"canaryPercent": percent}}});
+            Form::current().service(service.as_object().unwrap())
+        };
+        assert_eq!(normal(json!(5)), normal(json!(5.0)));
+        assert_ne!(normal(json!(5)), normal(json!(5.5)));
+        assert_ne!(normal(json!(0)), normal(json!(1e300)));
+    }
+
+    #[test]
+    fn an_item_of_defaults_alone_is_an_item() {
+        let normal = |mounts: Value| {
+            normal_definition(
+                json!({"containerDefinitions": [{"name": "api", "mountPoints": mounts}]}),
+            )
+        };
+        assert_ne!(normal(json!([{"readOnly": false}])), normal(json!([])));
+        assert_eq!(normal(json!([{"readOnly": false}])), normal(json!([{}])));
+        assert_eq!(normal(json!([null])), normal(json!([])));
+    }
+
+    #[test]
+    fn a_service_of_service_connect_is_called_as_its_port_unless_it_says_otherwise() {
+        let normal = |service: Value| {
+            let service = json!({"serviceConnectConfiguration": {"services": [service]}});
+            Form::current().service(service.as_object().unwrap())
+        };
+        let short = normal(json!({"portName": "http"}));
+        assert_eq!(
+            short,
+            normal(json!({"portName": "http", "discoveryName": "http"}))
+        );
+        assert_ne!(
+            short,
+            normal(json!({"portName": "http", "discoveryName": "shop"}))
+        );
+    }
+
+    #[test]
+    fn null_is_the_same_as_nothing() {
+        let one = json!({"containerDefinitions": [{"name": "api",
+            "portMappings": [{"containerPort": 80}], "environment": [{"name": "A"}]}]});
+        let other = json!({"cpu": null, "containerDefinitions": [{"name": "api",
+            "portMappings": [{"containerPort": 80, "containerPortRange": null}],
+            "environment": [{"name": "A", "value": null}]}]});
+        assert_eq!(normal_definition(one), normal_definition(other));
     }
 
     #[test]

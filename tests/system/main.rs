@@ -23,7 +23,6 @@ mod buckets;
 mod commands;
 mod conformance;
 mod daemon;
-mod documents;
 mod drift;
 mod failures;
 mod http;
@@ -34,6 +33,8 @@ mod local;
 #[cfg(feature = "local")]
 mod log_pages;
 mod moto;
+#[path = "../documents/next_form.rs"]
+mod next_form;
 mod outputs;
 mod prometheus;
 #[cfg(feature = "local")]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::{next_form::next, world::World};
 use aws_config::SdkConfig;
 use aws_sdk_ecs::config::{
     BehaviorVersion, Credentials, Region, SharedCredentialsProvider, retry::RetryConfig,
@@ -12,78 +13,19 @@ use evenkeel::{
     desired::Settings,
     manifest::{Manifest, Options},
     metrics::Metrics,
-    normal::{Form, RULES, Rule},
-    plan::{self, Cause, Lessons},
+    normal::Form,
     reconcile::{self, Carried, Next, Permit},
     source::{Place, Reader, Source},
     status::{Phase, ServiceStatus},
 };
-use serde_json::json;
-
-use crate::{documents::Pair, world::World};
 
 /// Who signs the next version's calls.
 const NEXT: &str = "evenkeel-next";
-
-/// The next version's rules: lists that had keys or an order have none any more, and one more default is known, which
-/// the manifest of these tests writes and AWS returns.
-fn next() -> Form {
-    let unordered = [
-        "service.loadBalancers",
-        "service.placementStrategy",
-        "taskDefinition.containerDefinitions.*.command",
-        "taskDefinition.containerDefinitions.*.environment",
-        "taskDefinition.containerDefinitions.*.mountPoints",
-        "taskDefinition.containerDefinitions.*.portMappings",
-    ];
-    let kept = RULES
-        .iter()
-        .copied()
-        .filter(|(path, _)| !unordered.contains(path));
-    let changed = unordered.map(|path| (path, Rule::Unordered));
-    let added = (
-        "taskDefinition.containerDefinitions.*.stopTimeout",
-        Rule::Default(|| json!(30)),
-    );
-    Form::new(kept.chain(changed).chain([added]))
-}
 
 fn settings(form: Form) -> Settings {
     Settings {
         owner: "evenkeel".to_owned(),
         form,
-    }
-}
-
-#[test]
-fn every_document_matches_by_the_next_form_too() {
-    let (current, next) = (Form::current(), next());
-    let mut others = 0;
-    for mut pair in Pair::all() {
-        let definition = pair.desired.definition.as_ref().unwrap();
-        others += u32::from(current.definition(definition) != next.definition(definition));
-        pair.desired.form = next.clone();
-        let plan = plan::plan(&pair.desired, &pair.observed(), &Lessons::default());
-        assert!(plan.is_empty(), "{}: {:?}", pair.name, plan.differences);
-    }
-    assert!(others > 10, "the next form is hardly another: {others}");
-}
-
-/// Such a form would deploy every service. It is drift and no edit, by which the brake knows it.
-#[test]
-fn a_default_that_the_next_form_forgets_is_drift_everywhere() {
-    let essential = "taskDefinition.containerDefinitions.*.essential";
-    let rules = RULES.iter().copied();
-    let forgetful = Form::new(rules.filter(|(path, _)| *path != essential));
-    for mut pair in Pair::all() {
-        let definition = pair.desired.definition.as_ref().unwrap();
-        let is_written = json!(definition).to_string().contains("\"essential\"");
-        pair.desired.form = forgetful.clone();
-        let plan = plan::plan(&pair.desired, &pair.observed(), &Lessons::default());
-        if !is_written {
-            assert_eq!(plan.cause, Some(Cause::Drift), "{}", pair.name);
-            assert!(plan.starts_deployment(), "{}", pair.name);
-        }
     }
 }
 
