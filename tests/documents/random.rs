@@ -130,16 +130,17 @@ fn structure(kind: Kind, pattern: &str) -> BoxedStrategy<Value> {
     together.boxed()
 }
 
-/// Entries of one key are rare: AWS takes them of some lists only.
+/// Entries of one key are rare: AWS takes them of some lists only. No two containers have one name.
 fn list(kind: Kind, pattern: &str) -> BoxedStrategy<Value> {
-    let fewest = usize::from(pattern == "taskDefinition.containerDefinitions");
+    let is_of_containers = pattern == "taskDefinition.containerDefinitions";
+    let fewest = usize::from(is_of_containers);
     let entries = collection::vec(value(kind, &format!("{pattern}.*")), fewest..=2);
     let pattern = pattern.to_owned();
     (entries, prop::bool::weighted(0.9))
         .prop_map(move |(mut entries, are_unique)| {
             let mut keys = BTreeSet::new();
             entries.retain(|entry| match facts::key_of(&pattern, entry) {
-                Some(key) if are_unique => keys.insert(key),
+                Some(key) if are_unique || is_of_containers => keys.insert(key),
                 _ => true,
             });
             Value::Array(entries)
