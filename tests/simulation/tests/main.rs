@@ -1,0 +1,3 @@
+//! The reconciler in virtual time, and its judge. One binary, as each one links the SDK.
+
+mod rest;
