@@ -14,7 +14,7 @@ use emulator::{
     faults::{Answer, End, Fate, FaultPlan, Unreliable},
 };
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     clock::Clock,
@@ -111,7 +111,8 @@ impl Cloud {
     /// Does what was decided about a call, and writes it down.
     pub fn carry_out(&self, by: Caller, call: Call, fate: Fate) -> Answer {
         let (mut inner, now) = self.present();
-        let subject = is_write(call.service, &call.operation).then(|| Subject::of(&call));
+        let subject = is_write(call.service, &call.operation)
+            .then(|| Subject::of(call.service, &call.operation, &call.input));
         let before = subject
             .as_ref()
             .map(|subject| subject.look(&mut inner.core, now));
@@ -131,11 +132,11 @@ impl Cloud {
             service: call.service,
             operation: call.operation,
             input: call.input,
-            // What reads bring is long and nobody's judgement depends on it.
+            // What reads bring is long, and nobody's judgement depends on more of it.
             outcome: if change.is_some() {
                 outcome
             } else {
-                outcome.map(|_| Value::Null)
+                outcome.map(|reply| json!({ "failures": reply["failures"] }))
             },
             faults: fate.applied,
             is_done,

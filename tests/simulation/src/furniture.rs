@@ -3,7 +3,7 @@
 use emulator::core::{LocalImage, Service};
 use serde_json::{Value, json};
 
-use crate::{tasks::Script, world::World};
+use crate::{journal::What, tasks::Script, world::World};
 
 /// The account.
 pub const ACCOUNT: &str = "123456789012";
@@ -30,18 +30,19 @@ impl World {
     }
 
     /// A repository with one image, `tag`, whose tasks follow `script`.
-    pub fn repository(&self, name: &str, tag: &str, script: Script) {
+    pub fn repository(&mut self, name: &str, tag: &str, script: Script) {
         let input = json!({ "repositoryName": name });
         self.call(Service::Ecr, "CreateRepository", input);
         self.push(name, tag, script);
     }
 
-    /// Pushes an image whose tasks follow `script`; its digest.
-    pub fn push(&self, repository: &str, tag: &str, script: Script) -> String {
+    /// Pushes an image whose tasks follow `script`.
+    pub fn push(&mut self, repository: &str, tag: &str, script: Script) {
+        let executable = self.cloud.with_tasks(|tasks, _| tasks.executable(script));
         let manifest = LocalImage {
             schema_version: 2,
             media_type: LocalImage::MEDIA_TYPE.to_owned(),
-            executable: self.cloud.with_tasks(|tasks, _| tasks.executable(script)),
+            executable: executable.clone(),
             env: [].into(),
             args: Vec::new(),
         };
@@ -50,11 +51,24 @@ impl World {
         });
         let pushed = self.call(Service::Ecr, "PutImage", input);
         let digest = pushed["image"]["imageId"]["imageDigest"].as_str();
-        digest.unwrap_or_default().to_owned()
+        let digest = digest.unwrap_or_default().to_owned();
+        let image = (repository.to_owned(), tag.to_owned());
+        self.images.insert(image, (executable, digest));
     }
 
-    /// A target group behind a load balancer of its own; its ARN.
-    pub fn target_group(&self, name: &str) -> String {
+    /// From now on the tasks of an image follow another script, as when what they need is there again.
+    pub fn reform(&self, repository: &str, tag: &str, script: Script) {
+        let digest = self.images.get(&(repository.to_owned(), tag.to_owned()));
+        if let Some((executable, _)) = digest {
+            self.cloud
+                .note(What::Meddled(format!("{repository}:{tag} is {script:?}")));
+            self.cloud
+                .with_tasks(|tasks, _| tasks.reform(executable, script));
+        }
+    }
+
+    /// A target group behind a load balancer of its own.
+    pub fn target_group(&mut self, name: &str) {
         let input = json!({ "Name": name, "Subnets": ["subnet-a", "subnet-b"] });
         let made = self.call(Service::Elbv2, "CreateLoadBalancer", input);
         let balancer = &made["LoadBalancers"][0]["LoadBalancerArn"];
@@ -73,6 +87,7 @@ impl World {
             "DefaultActions": [{ "Type": "forward", "TargetGroupArn": group }],
         });
         self.call(Service::Elbv2, "CreateListener", input);
-        group.as_str().unwrap_or_default().to_owned()
+        let arn = group.as_str().unwrap_or_default().to_owned();
+        self.groups.insert(name.to_owned(), arn);
     }
 }

@@ -18,7 +18,11 @@ impl World {
         let texts = files.iter().map(|(name, file)| SourceFile {
             name: name.clone(),
             text: Ok(match file {
-                File::Manifest(manifest) => manifest.text(),
+                File::Manifest(manifest) => {
+                    let group = manifest.target_group.as_ref();
+                    let arn = group.and_then(|group| self.groups.get(group));
+                    manifest.text(arn.map(String::as_str))
+                }
                 File::Broken(text) => text.clone(),
             }),
         });
@@ -36,15 +40,6 @@ impl World {
         self.set_manifests(files);
     }
 
-    /// Edits the manifest of a service.
-    pub fn edit(&mut self, name: &str, edit: impl FnOnce(&mut Manifest)) {
-        let mut files = self.files.clone();
-        if let Some(File::Manifest(manifest)) = files.get_mut(&format!("{name}.yaml")) {
-            edit(manifest);
-        }
-        self.set_manifests(files);
-    }
-
     /// Removes the manifest of a service.
     pub fn remove(&mut self, name: &str) {
         let mut files = self.files.clone();
@@ -57,6 +52,21 @@ impl World {
         members["cluster"] = json!(CLUSTER);
         members["service"] = json!(service);
         self.call(Service::Ecs, "UpdateService", members)
+    }
+
+    /// `evenkeel retry`: the newest deployment that failed may be tried again.
+    pub fn retry(&self, service: &str) {
+        let sight = self.service(service);
+        let failed = sight.deployments.iter().find(|deployment| {
+            let status = deployment["status"].as_str().unwrap_or_default();
+            status.starts_with("ROLLBACK_")
+        });
+        let value = failed.map(|failed| &failed["serviceDeploymentArn"]);
+        let input = json!({
+            "resourceArn": sight.service["serviceArn"],
+            "tags": [{ "key": "evenkeel:forgiven", "value": value }],
+        });
+        self.call(Service::Ecs, "TagResource", input);
     }
 
     /// Lets the health checks of a service fail, or pass again.

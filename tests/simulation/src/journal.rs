@@ -30,6 +30,8 @@ pub enum What {
     Started(usize),
     /// A daemon ended: it was killed, or told to.
     Ended(usize),
+    /// A service as AWS has it, by name.
+    Seen(String, Box<Sight>),
     /// From now on nobody touches anything for so long, and everything has come to rest before.
     Rest(Duration),
 }
@@ -85,6 +87,7 @@ impl Entry {
             | What::Meddled(_)
             | What::Started(_)
             | What::Ended(_)
+            | What::Seen(..)
             | What::Rest(_) => None,
         }
     }

@@ -33,7 +33,7 @@ pub struct Manifest {
     pub labels: BTreeMap<String, String>,
     /// The security group.
     pub security_group: String,
-    /// Its target group's ARN.
+    /// Its target group's name.
     pub target_group: Option<String>,
     /// `healthCheckGracePeriodSeconds`, if it is written.
     pub grace: Option<u32>,
@@ -101,16 +101,16 @@ impl Manifest {
         (name, File::Manifest(Box::new(self)))
     }
 
-    /// The text of the file. Values are written as JSON, which is YAML.
+    /// The text of the file, given the ARN of its target group. Values are written as JSON, which is YAML.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, target_group: Option<&str>) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
-        let _ = self.write(&mut text);
+        let _ = self.write(&mut text, target_group);
         text
     }
 
-    fn write(&self, to: &mut String) -> std::fmt::Result {
+    fn write(&self, to: &mut String, target_group: Option<&str>) -> std::fmt::Result {
         let name = &self.name;
         let (labels, environment) = (strings(&self.labels), &self.environment);
         writeln!(to, "apiVersion: evenkeel/v1\nkind: Service")?;
@@ -134,7 +134,7 @@ impl Manifest {
             to,
             "    networkConfiguration: {{awsvpcConfiguration: {{subnets: [subnet-a, subnet-b], securityGroups: [{group}]}}}}"
         )?;
-        if let Some(arn) = &self.target_group {
+        if let Some(arn) = target_group {
             writeln!(
                 to,
                 "    loadBalancers: [{{targetGroupArn: {arn:?}, containerName: main, containerPort: 80}}]"

@@ -40,14 +40,9 @@ pub struct Sight {
 impl Subject {
     /// What a call is about.
     #[must_use]
-    pub fn of(call: &Call) -> Self {
-        let text = |name: &str| {
-            call.input
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-        };
-        match (call.service, call.operation.as_str()) {
+    pub fn of(service: Service, operation: &str, input: &Value) -> Self {
+        let text = |name: &str| input.get(name).and_then(Value::as_str).unwrap_or_default();
+        match (service, operation) {
             (Service::Ecs, "CreateService") => Self::Service(last(text("serviceName"))),
             (Service::Ecs, "UpdateService" | "DeleteService") => {
                 Self::Service(last(text("service")))

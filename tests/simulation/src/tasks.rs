@@ -77,6 +77,11 @@ impl Tasks {
         name
     }
 
+    /// From now on what is started of an image follows another script.
+    pub fn reform(&mut self, executable: &str, script: Script) {
+        self.scripts.insert(executable.to_owned(), script);
+    }
+
     /// From now on the health checks of a service fail, or no longer.
     pub fn set_ill(&mut self, service: &str, is_ill: bool) {
         let group = format!("service:{service}");

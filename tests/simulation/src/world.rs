@@ -1,6 +1,7 @@
 //! One run: a seed, a clock, AWS, the hand and the daemons.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -14,7 +15,7 @@ use crate::{
     daemon::{Daemon, Setting},
     furniture::CLUSTER,
     journal::What,
-    manifest::Files,
+    manifest::{File, Files},
     sight::{Sight, Subject},
     wire::{Fuse, Life},
 };
@@ -34,6 +35,10 @@ pub struct World {
     /// How often a daemon looks at every service.
     pub resync: Duration,
     pub(crate) files: Files,
+    /// ARNs of target groups, by name.
+    pub(crate) groups: BTreeMap<String, String>,
+    /// Executables and digests of images, by repository and tag.
+    pub(crate) images: BTreeMap<(String, String), (String, String)>,
     pub(crate) manifests: watch::Sender<Option<Reading>>,
     daemons: Daemons,
 }
@@ -80,6 +85,8 @@ impl World {
             cloud: Cloud::new(seed, clock),
             resync: Duration::from_secs(30),
             files: Files::new(),
+            groups: BTreeMap::new(),
+            images: BTreeMap::new(),
             manifests: watch::Sender::new(None),
             daemons: Daemons::default(),
         }
@@ -181,8 +188,20 @@ impl World {
 
     /// Lets time pass in which nobody touches anything and, as everything is at rest, the daemon has nothing to do.
     pub async fn rest(&self, time: Duration) {
+        for service in self.described() {
+            let sight = self.service(&service);
+            self.cloud.note(What::Seen(service, Box::new(sight)));
+        }
         self.cloud.note(What::Rest(time));
         self.pass(time).await;
+    }
+
+    fn described(&self) -> Vec<String> {
+        let manifests = self.files.values().filter_map(|file| match file {
+            File::Manifest(manifest) => Some(manifest.name.clone()),
+            File::Broken(_) => None,
+        });
+        manifests.collect()
     }
 
     fn setting(&self) -> Setting {

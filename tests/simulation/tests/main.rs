@@ -1,3 +1,4 @@
 //! The reconciler in virtual time, and its judge. One binary, as each one links the SDK.
 
 mod rest;
+mod scenarios;

@@ -12,9 +12,10 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 fn created(seed: u64, rest: Duration) -> Vec<Entry> {
     World::run(seed, async |world| {
         world.repository("api", "1", Script::GOOD);
+        world.target_group("api");
         let manifest = Manifest {
             count: Some(2),
-            target_group: Some(world.target_group("api")),
+            target_group: Some("api".to_owned()),
             ..Manifest::new("api", "1")
         };
         world.describe(manifest);
