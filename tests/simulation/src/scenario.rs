@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::{
     end::End,
     journal::Entry,
-    manifest::{File, Files, Manifest},
+    manifest::{Files, Manifest},
     tasks::Script,
     wire::Fuse,
     world::World,
@@ -138,21 +138,5 @@ impl Scenario {
                 journal: world.cloud.take_journal(),
             }
         })
-    }
-
-    /// The manifests as the hand leaves them.
-    #[must_use]
-    pub fn manifest(&self, name: &str) -> Option<&Manifest> {
-        let later = self.then.iter().map(|(_, act)| act);
-        let acts = self.first.iter().chain(later);
-        acts.filter_map(|act| match act {
-            Act::Describe(manifest) if manifest.name == name => Some(&**manifest),
-            Act::Files(files) => match files.get(&format!("{name}.yaml")) {
-                Some(File::Manifest(manifest)) => Some(&**manifest),
-                Some(File::Broken(_)) | None => None,
-            },
-            _ => None,
-        })
-        .last()
     }
 }

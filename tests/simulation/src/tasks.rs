@@ -115,13 +115,15 @@ impl Tasks {
     pub fn pop(&mut self) -> Option<(Timestamp, Event)> {
         loop {
             let ((at, _), event) = self.coming.pop_first()?;
-            match &event {
-                // A process ends once, by a crash or by a stop, whichever comes first.
-                Event::ContainerExited {
-                    task, container, ..
-                } if !self.has_ended(task, container) => {}
-                _ => return Some((at, event)),
+            // A process ends once, by a crash or by a stop, whichever comes first.
+            if let Event::ContainerExited {
+                task, container, ..
+            } = &event
+                && !self.has_ended(task, container)
+            {
+                continue;
             }
+            return Some((at, event));
         }
     }
 
