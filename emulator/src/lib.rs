@@ -12,9 +12,9 @@
 pub mod core;
 pub mod faults;
 pub mod server;
+pub mod wire;
 
 mod balancer;
 mod clock;
 mod driver;
 mod files;
-mod wire;

@@ -3,6 +3,7 @@
 mod apply;
 mod budget;
 mod clients;
+mod clock;
 mod cluster;
 mod delete;
 mod error;
@@ -20,14 +21,16 @@ mod preflight;
 mod target_health;
 mod tasks;
 
-use std::{future::Future, sync::Arc, time::Instant};
+use std::{future::Future, sync::Arc};
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::time::Instant;
 
 pub use apply::Applied;
 pub use budget::{Bucket, Budget};
 pub use clients::Clients;
+pub use clock::Clock;
 pub use delete::Deleter;
 pub use error::{AwsError, Class};
 pub use fence::Fence;
@@ -68,6 +71,11 @@ impl Aws {
     #[must_use]
     pub fn behind(self, fence: Fence) -> Self {
         Self { fence, ..self }
+    }
+
+    /// The clock that calls are signed with.
+    pub fn clock(&self) -> &Clock {
+        &self.clients.clock
     }
 
     /// One call: waits for the budget, measures, and gives a failure its class. A write that the lease forbids is not

@@ -62,7 +62,7 @@ impl Aws {
                     .iter()
                     .map(|name| (name.clone(), Err(error.clone())))
                     .collect();
-                return (all, Timestamp::now());
+                return (all, self.clock().now());
             }
         };
         let found: BTreeMap<_, _> = document::objects(&answer.document, "services")
@@ -87,7 +87,7 @@ impl Aws {
         });
         (
             described.collect(),
-            answer.date.unwrap_or_else(Timestamp::now),
+            answer.date.unwrap_or_else(|| self.clock().now()),
         )
     }
 

@@ -128,6 +128,8 @@ impl Fleet {
         loop {
             let wake = self.start_due();
             tokio::select! {
+                // In this order, rather than by chance: a seed tells the whole story.
+                biased;
                 () = shutdown.cancelled() => break,
                 Ok(()) = manifests.changed() => {
                     let reading = manifests.borrow_and_update().clone();

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use board::{Board, Key, Leadership};
 pub use fleet::Pace;
+pub use terms::Daemon;
 
 use crate::{
     aws::{Aws, Clients, Fence, S3Url},
@@ -115,7 +116,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> Result<(), RunE
             "the watch over the manifests"
         });
         let lease = config.lease.map(|url| Lease::new(aws.clone(), url, fence));
-        let daemon = terms::Daemon {
+        let daemon = Daemon {
             aws,
             pace: config.pace,
             board,

@@ -10,6 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use crate::{
+    aws::Clock,
     daemon::{Board, board::Key, problem, series},
     diff::Difference,
     event::{Event, Kind},
@@ -42,6 +43,7 @@ pub(super) fn stand_down(board: &Board, metrics: &Metrics, set: Option<&Manifest
 pub struct Reporter {
     board: Arc<Board>,
     metrics: Metrics,
+    clock: Clock,
     /// What the last reading of the manifests said, which is not said again.
     said: BTreeSet<String>,
     /// The services whose manifests are in force.
@@ -49,11 +51,12 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Tells this board and these metrics.
-    pub fn new(board: Arc<Board>, metrics: Metrics) -> Self {
+    /// Tells this board and these metrics, with this clock's time.
+    pub fn new(board: Arc<Board>, metrics: Metrics, clock: Clock) -> Self {
         Self {
             board,
             metrics,
+            clock,
             said: BTreeSet::new(),
             acting: BTreeSet::new(),
         }
@@ -62,7 +65,7 @@ impl Reporter {
     /// A set of manifests is in force. What it changes in what is told shows at once.
     pub(super) fn manifests(&mut self, set: &ManifestSet) {
         self.say(set);
-        let (now, before) = (Timestamp::now(), self.board.problems());
+        let (now, before) = (self.clock.now(), self.board.problems());
         let told = self.told_now();
         let problems = problem::problems(set, &before, now);
         for (key, problem) in &problems {
@@ -259,7 +262,7 @@ impl Reporter {
         self.metrics.reconcile.with_label_values(&["error"]).inc();
         let before = self.board.status(key);
         let why = "a pass broke off: this is a bug of evenkeel; see its log".to_owned();
-        let status = status::unknown(key.clone(), why, before.as_ref(), Timestamp::now());
+        let status = status::unknown(key.clone(), why, before.as_ref(), self.clock.now());
         self.told(key, status);
     }
 
@@ -270,7 +273,7 @@ impl Reporter {
         self.publish(key, before.as_ref());
         let told = self.board.service(key);
         if told.is_some_and(|told| told.phase == Phase::Synced) {
-            series::succeeded(&self.metrics, key, Timestamp::now());
+            series::succeeded(&self.metrics, key, self.clock.now());
         }
     }
 

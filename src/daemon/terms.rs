@@ -23,19 +23,24 @@ use crate::{
     source::Reading,
 };
 
-/// Everything that a term needs.
+/// What acts, once AWS and the manifests can be read. [`run`](crate::daemon::run) puts it together.
 #[derive(Debug, Clone)]
-pub(super) struct Daemon {
-    pub(super) aws: Aws,
-    pub(super) pace: Pace,
-    pub(super) board: Arc<Board>,
-    pub(super) metrics: Metrics,
-    pub(super) manifests: watch::Receiver<Option<Reading>>,
+pub struct Daemon {
+    /// AWS; behind the lease's fence where there is one.
+    pub aws: Aws,
+    /// How the loop behaves.
+    pub pace: Pace,
+    /// What is told of the services.
+    pub board: Arc<Board>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The newest reading of the manifests; `None` before the first.
+    pub manifests: watch::Receiver<Option<Reading>>,
 }
 
 impl Daemon {
-    /// Acts until `stop`.
-    pub(super) async fn act(self, lease: Option<Arc<Lease>>, stop: CancellationToken) {
+    /// Acts until `stop`: always, or while it holds `lease`.
+    pub async fn act(self, lease: Option<Arc<Lease>>, stop: CancellationToken) {
         match lease {
             None => {
                 self.metrics.leader.set(1);
@@ -100,7 +105,11 @@ impl Daemon {
         let mut manifests = self.manifests;
         // What was read before this term is new to it.
         manifests.mark_changed();
-        let reporter = Reporter::new(Arc::clone(&self.board), self.metrics);
+        let reporter = Reporter::new(
+            Arc::clone(&self.board),
+            self.metrics,
+            self.aws.clock().clone(),
+        );
         let fleet = Fleet::new(self.aws, self.pace, self.board, reporter, before);
         fleet.run(manifests, stop).await
     }

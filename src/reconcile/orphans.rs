@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
 use crate::{
     aws::{Aws, AwsError},
     manifest, status,
@@ -27,7 +25,7 @@ pub async fn orphans(
         let ours = format!("{owner}/{name}/{}", service.name());
         if service.status() == "ACTIVE" && service.tags().get(tags::OWNER) == Some(&ours) {
             let definition = aws.describe_definition(service.task_definition()).await?;
-            let now = Timestamp::now();
+            let now = aws.clock().now();
             orphans.push(status::found_orphan(&service, &definition, name, now));
         }
     }

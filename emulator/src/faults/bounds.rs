@@ -99,6 +99,7 @@ impl FaultRule {
             | FaultEffect::ServerError { .. }
             | FaultEffect::Delay { .. }
             | FaultEffect::Hang
+            | FaultEffect::RequestLost
             | FaultEffect::ReplyLost
             | FaultEffect::Stale { .. }
             | FaultEffect::Partial { .. }

@@ -124,6 +124,7 @@ fn has_meaning(effect: FaultEffect, call: &Call) -> bool {
         | FaultEffect::ServerError { .. }
         | FaultEffect::Delay { .. }
         | FaultEffect::Hang
+        | FaultEffect::RequestLost
         | FaultEffect::ReplyLost
         | FaultEffect::AccessDenied
         | FaultEffect::ExpiredCredentials => true,
@@ -138,6 +139,7 @@ fn end(effect: FaultEffect, call: &Call, account: &str) -> End {
         FaultEffect::AccessDenied => End::Refused(errors::denied(call, account)),
         FaultEffect::ExpiredCredentials => End::Refused(errors::expired(call.service)),
         FaultEffect::Hang => End::Hangs,
+        FaultEffect::RequestLost => End::RequestLost,
         FaultEffect::ReplyLost => End::ReplyLost,
         FaultEffect::Stale { seconds } => End::Stale(duration(seconds)),
         FaultEffect::Partial { share } => End::Partial(share),

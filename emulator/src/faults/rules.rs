@@ -111,6 +111,8 @@ pub enum FaultEffect {
     },
     /// The call is not carried out and never answered.
     Hang,
+    /// The call does not arrive: the connection is closed without an answer.
+    RequestLost,
     /// The call is carried out, and the connection closed without an answer.
     ReplyLost,
     /// Reads are answered from the state as it was so long ago, but not from before the rule was set. Not those of S3,
@@ -167,6 +169,7 @@ impl FaultEffect {
             Self::ServerError { .. } => "serverError",
             Self::Delay { .. } => "delay",
             Self::Hang => "hang",
+            Self::RequestLost => "requestLost",
             Self::ReplyLost => "replyLost",
             Self::Stale { .. } => "stale",
             Self::Partial { .. } => "partial",

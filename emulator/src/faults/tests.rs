@@ -190,10 +190,12 @@ fn delays_add_up_and_the_first_other_effect_decides() {
 }
 
 #[test]
-fn what_hangs_is_not_carried_out() {
-    let mut world = World::new(json!([{ "times": 1, "effect": "hang" }]));
-    assert_eq!(world.cluster("second"), Answer::Never);
-    assert_eq!(world.clusters(), 1);
+fn what_hangs_or_does_not_arrive_is_not_carried_out() {
+    for (effect, gets) in [("hang", Answer::Never), ("requestLost", Answer::Unheard)] {
+        let mut world = World::new(json!([{ "times": 1, "effect": effect }]));
+        assert_eq!(world.cluster("second"), gets);
+        assert_eq!(world.clusters(), 1);
+    }
 }
 
 #[test]

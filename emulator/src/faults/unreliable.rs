@@ -40,6 +40,8 @@ pub enum End {
     Refused(ApiError),
     /// Not at all, and without being carried out.
     Hangs,
+    /// With a closed connection, and without being carried out.
+    RequestLost,
     /// Carried out, but nobody is told.
     ReplyLost,
     /// Answered from the state so long ago.
@@ -57,6 +59,8 @@ pub enum Answer {
     Reply(Result<Reply, ApiError>),
     /// The connection closes without a word. This is what the reply would have been.
     Lost(Result<Reply, ApiError>),
+    /// The connection closes without a word, and nothing was done.
+    Unheard,
     /// Nothing, for as long as the caller waits.
     Never,
 }
@@ -128,6 +132,7 @@ impl Unreliable {
             End::ReplyLost => self.handle(call, now, Answer::Lost),
             End::Refused(error) => (Answer::Reply(Err(error.clone())), Vec::new()),
             End::Hangs => (Answer::Never, Vec::new()),
+            End::RequestLost => (Answer::Unheard, Vec::new()),
             End::Stale(lag) => {
                 let then = now.checked_sub(*lag).unwrap_or(Timestamp::MIN);
                 let past = self.history.as_mut().and_then(|history| history.at(then));

@@ -165,7 +165,7 @@ async fn answer(web: &Arc<Web>, request: Request<Incoming>) -> Result<Response<F
             let operation = call.operation.clone();
             match web.call(call, user_agent(&head.headers)).await {
                 Answer::Reply(outcome) => (operation, outcome),
-                Answer::Lost(_) => return Err(Lost),
+                Answer::Lost(_) | Answer::Unheard => return Err(Lost),
                 Answer::Never => {
                     sleep(HANG).await;
                     return Err(Lost);

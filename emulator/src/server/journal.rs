@@ -61,7 +61,7 @@ impl Journal {
         let (code, status) = match answer {
             Answer::Reply(Ok(_)) | Answer::Lost(Ok(_)) => ("OK", 200),
             Answer::Reply(Err(error)) | Answer::Lost(Err(error)) => (error.code, error.status),
-            Answer::Never => ("NoAnswer", 0),
+            Answer::Unheard | Answer::Never => ("NoAnswer", 0),
         };
         if self.entries.len() >= MAX_ENTRIES {
             self.entries.pop_front();

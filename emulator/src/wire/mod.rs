@@ -19,19 +19,20 @@ use jiff::{Timestamp, fmt::rfc2822};
 
 use crate::core::{ApiError, Call, Reply, Service};
 
+pub use s3::Asked;
 pub(crate) use s3::is_s3;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// How a caller speaks, and so how it is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Protocol {
+pub enum Protocol {
     /// JSON 1.1.
     Json,
     /// Query parameters in, XML out, in the namespace of this service.
     Query(Service),
     /// S3's own.
-    S3(s3::Asked),
+    S3(Asked),
 }
 
 impl Protocol {
@@ -45,11 +46,10 @@ impl Protocol {
 }
 
 /// Decodes a call to a region. The protocol is known even when the call is not, so that the failure can be said in it.
-pub(crate) fn decode(
-    head: &Parts,
-    body: &[u8],
-    region: &str,
-) -> (Protocol, Result<Call, ApiError>) {
+///
+/// # Errors
+/// The call is an error when it cannot be decoded: the one to answer with.
+pub fn decode(head: &Parts, body: &[u8], region: &str) -> (Protocol, Result<Call, ApiError>) {
     let headers = &head.headers;
     if is_s3(headers) {
         let (asked, call) = s3::decode(head, body, region);
@@ -72,7 +72,8 @@ pub(crate) fn decode(
 }
 
 /// Encodes the outcome of an operation.
-pub(crate) fn encode(
+#[must_use]
+pub fn encode(
     protocol: &Protocol,
     operation: &str,
     outcome: &Result<Reply, ApiError>,

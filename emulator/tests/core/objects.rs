@@ -325,7 +325,9 @@ fn reads_do_not_lag_and_faults_have_s3s_words() {
         let fate = cloud.arrive(&call, now);
         match cloud.carry_out(&call, &fate.end, now).0 {
             Answer::Reply(reply) => reply,
-            Answer::Lost(_) | Answer::Never => panic!("no such fault was asked for"),
+            Answer::Lost(_) | Answer::Unheard | Answer::Never => {
+                panic!("no such fault was asked for")
+            }
         }
     };
     let stale = FaultEffect::Stale { seconds: 60.0 };

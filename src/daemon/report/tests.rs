@@ -7,7 +7,7 @@ use crate::{
 };
 
 fn reporter() -> Reporter {
-    Reporter::new(Arc::default(), Metrics::new().unwrap())
+    Reporter::new(Arc::default(), Metrics::new().unwrap(), Clock::default())
 }
 
 fn key(cluster: &str, name: &str) -> Key {

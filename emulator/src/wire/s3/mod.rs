@@ -20,7 +20,7 @@ pub(super) use answer::encode;
 
 /// What the answer repeats of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub struct Asked {
     /// The path, as it came.
     resource: String,
     /// The emulator's.

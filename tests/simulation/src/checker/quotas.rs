@@ -1,0 +1,120 @@
+//! S9: writes stay under a quarter of each documented quota; and the brake: many services are not deployed at once unasked.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{Bound, Invariant, Rule, bound::service_of, deployment::starts};
+use crate::journal::{Caller, Entry};
+
+/// A quota: its calls, its burst, its refill per second.
+struct Quota(&'static [&'static str], f64, f64);
+
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>,
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>. What is not documented there is
+/// not counted.
+const QUOTAS: [Quota; 5] = [
+    Quota(
+        &["RegisterTaskDefinition", "DeregisterTaskDefinition"],
+        20.0,
+        1.0,
+    ),
+    Quota(
+        &["CreateService", "UpdateService", "DeleteService"],
+        50.0,
+        5.0,
+    ),
+    Quota(&["TagResource", "UntagResource"], 20.0, 10.0),
+    Quota(&["CreateLogGroup"], 10.0, 10.0),
+    Quota(&["PutRetentionPolicy", "DeleteRetentionPolicy"], 5.0, 5.0),
+];
+const SHARE: f64 = 0.25;
+/// Calls are counted when they arrive, and may have left in other distances.
+const ON_THEIR_WAY: f64 = 1.0;
+
+#[derive(Default)]
+pub(super) struct Quotas {
+    /// What is left, and when. By daemon: what one has spent another cannot know.
+    levels: BTreeMap<(Caller, usize), (f64, Timestamp)>,
+}
+
+impl Rule for Quotas {
+    fn invariant(&self) -> Invariant {
+        Invariant::S9
+    }
+
+    fn step(&mut self, entry: &Entry, _: &Bound) -> Option<String> {
+        let called = entry
+            .called()
+            .filter(|called| called.is_write_of_daemon())?;
+        let operation = called.operation.as_str();
+        let mut quotas = QUOTAS.iter().enumerate();
+        let (index, Quota(_, burst, refill)) =
+            quotas.find(|(_, quota)| quota.0.contains(&operation))?;
+        let full = (burst * SHARE).max(1.0) + ON_THEIR_WAY;
+        let (left, since) = self
+            .levels
+            .entry((called.by, index))
+            .or_insert((full, entry.at));
+        let passed = Duration::try_from(entry.at.duration_since(*since)).unwrap_or_default();
+        *left = (*left + passed.as_secs_f64() * refill * SHARE).min(full) - 1.0;
+        *since = entry.at;
+        (*left < 0.0).then(|| format!("{operation} beyond a quarter of its quota"))
+    }
+}
+
+/// The window in which deployments are started at once.
+const AT_ONCE: Duration = Duration::from_secs(30);
+/// Fewer are no sign of anything.
+const AT_LEAST: usize = 3;
+/// One in so many may.
+const ONE_IN: usize = 5;
+
+#[derive(Default)]
+pub(super) struct Brake {
+    /// The manifests by which a service was last deployed or, as it was, found right.
+    deployed: BTreeMap<(Caller, String), crate::manifest::Manifest>,
+    /// What was started unasked.
+    unasked: Vec<(Timestamp, Caller, String)>,
+}
+
+impl Rule for Brake {
+    fn invariant(&self) -> Invariant {
+        Invariant::S9
+    }
+
+    fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
+        let called = entry
+            .called()
+            .filter(|called| called.is_write_of_daemon())?;
+        let Caller::Daemon(number) = called.by else {
+            return None;
+        };
+        let name = service_of(called)?;
+        let change = called.change.as_ref().filter(|_| called.is_done)?;
+        let manifest = bound
+            .manifests(called.by, &name, entry.at)
+            .first()
+            .copied()?;
+        let known = self
+            .deployed
+            .insert((called.by, name.clone()), manifest.clone());
+        if !starts(change) || known.as_ref() != Some(manifest) {
+            return None;
+        }
+        self.unasked.retain(|(at, ..)| *at + AT_ONCE >= entry.at);
+        self.unasked.push((entry.at, called.by, name));
+        let mut services: Vec<_> = self
+            .unasked
+            .iter()
+            .filter(|(_, by, _)| *by == called.by)
+            .map(|(_, _, name)| name)
+            .collect();
+        services.sort();
+        services.dedup();
+        let (many, of) = (services.len(), bound.described(number));
+        (many >= AT_LEAST && many * ONE_IN > of).then(|| {
+            format!("{many} of {of} services are deployed at once, and nobody has asked for it")
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! A daemon: evenkeel's own loop, with the SDK on a wire of ours.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use evenkeel::{
+    aws::{Aws, Clients, Fence},
+    daemon::{self, Board, Pace},
+    desired::Settings,
+    metrics::Metrics,
+    normal::Form,
+    source::Reading,
+};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    cloud::Cloud,
+    furniture::REGION,
+    journal::What,
+    wire::{Life, Wire},
+};
+
+/// `--owner` of every daemon.
+pub const OWNER: &str = "sim";
+
+/// What every daemon of a run is started with.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// AWS.
+    pub cloud: Cloud,
+    /// The time that the daemon believes it is.
+    pub clock: Clock,
+    /// Where its manifests come from.
+    pub manifests: watch::Receiver<Option<Reading>>,
+    /// How often every service is looked at.
+    pub resync: Duration,
+}
+
+/// A daemon that runs.
+#[derive(Debug)]
+pub struct Daemon {
+    /// What it tells of the services.
+    pub board: Arc<Board>,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Whether it lives.
+    pub life: Life,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Daemon {
+    /// Starts the n-th daemon of a run.
+    ///
+    /// # Panics
+    /// When the metrics cannot be made.
+    #[must_use]
+    pub fn start(number: usize, setting: Setting, life: Life) -> Self {
+        let Setting {
+            cloud,
+            clock,
+            manifests,
+            resync,
+        } = setting;
+        #[expect(clippy::expect_used, reason = "their names are constants")]
+        let metrics = Metrics::new().expect("metrics");
+        let wire = Wire::new(cloud.clone(), clock, number, life.clone());
+        let clients = Clients::new(&config(number, wire, clock));
+        let aws = Aws::new(clients, metrics.clone()).behind(Fence::open());
+        let board = Arc::new(Board::default());
+        let daemon = daemon::Daemon {
+            aws,
+            pace: Pace {
+                settings: Settings {
+                    owner: OWNER.to_owned(),
+                    form: Form::current(),
+                },
+                resync,
+            },
+            board: Arc::clone(&board),
+            metrics: metrics.clone(),
+            manifests,
+        };
+        cloud.note(What::Started(number));
+        let (stop, its_life) = (CancellationToken::new(), life.clone());
+        let act = daemon.act(None, stop.clone());
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = its_life.ended() => {}
+                () = act => {}
+            }
+            its_life.end();
+            cloud.note(What::Ended(number));
+        });
+        Self {
+            board,
+            metrics,
+            life,
+            stop,
+            task,
+        }
+    }
+
+    /// As SIGTERM does: the passes that run may end.
+    ///
+    /// # Panics
+    /// When the daemon did.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let ended = self.task.await;
+        assert!(ended.is_ok(), "{ended:?}");
+    }
+}
+
+fn config(number: usize, wire: Wire, clock: Clock) -> SdkConfig {
+    let key = format!("DAEMON{number}");
+    let credentials = Credentials::new(key, "secret", None, None, "simulation");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static(REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .time_source(clock)
+        .http_client(wire.client())
+        .build()
+}

@@ -1,0 +1,180 @@
+//! The HTTP client of a daemon's SDK: requests become calls of the core, without a socket.
+
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
+            http_client_fn,
+        },
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+    },
+    shared::IntoShared,
+};
+use aws_smithy_types::body::SdkBody;
+use emulator::{
+    core::{ApiError, Call, Reply},
+    faults::Answer,
+    wire,
+};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::{clock::Clock, cloud::Cloud, furniture::REGION, journal::Caller};
+
+/// The wire of one daemon.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    cloud: Cloud,
+    clock: Clock,
+    daemon: usize,
+    life: Life,
+}
+
+/// Whether a daemon lives. What a dead one still sends does not arrive, and it is told nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Life {
+    over: CancellationToken,
+    calls: Arc<AtomicUsize>,
+    fuse: Option<Fuse>,
+}
+
+/// Ends a daemon at one of its calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fuse {
+    /// Which call that arrives, from 0.
+    pub call: usize,
+    /// On which side of it.
+    pub side: Side,
+}
+
+/// A side of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The call does not arrive.
+    Before,
+    /// The call is carried out, and its reply does not arrive.
+    After,
+}
+
+impl Life {
+    /// One that ends by this fuse at the latest.
+    #[must_use]
+    pub fn with(fuse: Option<Fuse>) -> Self {
+        Self {
+            fuse,
+            ..Self::default()
+        }
+    }
+
+    /// Ends it now.
+    pub fn end(&self) {
+        self.over.cancel();
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&self) {
+        self.over.cancelled().await;
+    }
+
+    /// How many of its calls have arrived.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    fn is_cut(&self, call: usize, side: Side) -> bool {
+        if self.fuse == Some(Fuse { call, side }) {
+            self.end();
+        }
+        self.over.is_cancelled()
+    }
+}
+
+impl Wire {
+    /// The wire of the n-th daemon, which lives as long as `life`. AWS answers with the time of `clock`.
+    #[must_use]
+    pub fn new(cloud: Cloud, clock: Clock, daemon: usize, life: Life) -> Self {
+        Self {
+            cloud,
+            clock,
+            daemon,
+            life,
+        }
+    }
+
+    /// For a configuration of the SDK.
+    #[must_use]
+    pub fn client(self) -> SharedHttpClient {
+        let wire = SharedHttpConnector::new(self);
+        http_client_fn(move |_, _| wire.clone()).into_shared()
+    }
+
+    async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let request = request
+            .try_into_http1x()
+            .map_err(|error| ConnectorError::other(error.into(), None))?;
+        let (head, body) = request.into_parts();
+        let (protocol, call) = wire::decode(&head, body.bytes().unwrap_or_default(), REGION);
+        let (operation, outcome) = match call {
+            Ok(call) => (call.operation.clone(), self.ask(call).await?),
+            Err(error) => (String::new(), Err(error)),
+        };
+        let response = wire::encode(
+            &protocol,
+            &operation,
+            &outcome,
+            "simulated",
+            self.clock.now(),
+        );
+        let response = response.map(|body| SdkBody::from(body.into_inner().unwrap_or_default()));
+        HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+    }
+
+    async fn ask(&self, call: Call) -> Result<Result<Reply, ApiError>, ConnectorError> {
+        sleep(self.cloud.travel()).await;
+        let number = self.life.calls.fetch_add(1, Ordering::Relaxed);
+        if self.life.is_cut(number, Side::Before) {
+            return pending().await;
+        }
+        let fate = self.cloud.arrive(&call);
+        let (cloud, by) = (self.cloud.clone(), Caller::Daemon(self.daemon));
+        let answer = if fate.delay.is_zero() {
+            cloud.carry_out(by, call, fate)
+        } else {
+            // Apart from the caller, as a call that is late is not undone when its caller goes away.
+            let late = tokio::spawn(async move {
+                sleep(fate.delay).await;
+                cloud.carry_out(by, call, fate)
+            });
+            late.await
+                .map_err(|error| ConnectorError::io(error.into()))?
+        };
+        if self.life.is_cut(number, Side::After) {
+            return pending().await;
+        }
+        sleep(self.cloud.travel()).await;
+        match answer {
+            Answer::Reply(outcome) if !self.life.over.is_cancelled() => Ok(outcome),
+            Answer::Reply(_) | Answer::Never => pending().await,
+            Answer::Lost(_) | Answer::Unheard => {
+                Err(ConnectorError::io("the connection was closed".into()))
+            }
+        }
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let wire = self.clone();
+        HttpConnectorFuture::new(async move { wire.carry(request).await })
+    }
+}

@@ -1,0 +1,225 @@
+//! One run: a seed, a clock, AWS, the hand and the daemons.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use evenkeel::{daemon::Board, source::Reading, status::ServiceStatus};
+use tokio::{runtime::Builder, sync::watch, time::sleep};
+
+use crate::{
+    clock::Clock,
+    cloud::Cloud,
+    daemon::{Daemon, Setting},
+    furniture::CLUSTER,
+    journal::What,
+    manifest::{File, Files},
+    sight::{Sight, Subject},
+    wire::{Fuse, Life},
+};
+
+/// How often a condition is looked at while it is waited for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Everything of one run.
+#[derive(Debug)]
+pub struct World {
+    /// All that is random comes from here.
+    pub seed: u64,
+    /// The time.
+    pub clock: Clock,
+    /// AWS.
+    pub cloud: Cloud,
+    /// How often a daemon looks at every service.
+    pub resync: Duration,
+    pub(crate) files: Files,
+    /// ARNs of target groups, by name.
+    pub(crate) groups: BTreeMap<String, String>,
+    /// Executables and digests of images, by repository and tag.
+    pub(crate) images: BTreeMap<(String, String), (String, String)>,
+    pub(crate) manifests: watch::Sender<Option<Reading>>,
+    daemons: Daemons,
+}
+
+/// Every daemon of the run, the last one last.
+type Daemons = Arc<Mutex<Vec<Daemon>>>;
+
+impl World {
+    /// Runs a story in a world of its own, on a thread of its own, and returns what it came to. Should it fail, the seed
+    /// is printed.
+    ///
+    /// # Panics
+    /// When the story does.
+    pub fn run<T: Send>(seed: u64, story: impl AsyncFnOnce(&mut Self) -> T + Send) -> T {
+        let run = || {
+            fastrand::seed(seed);
+            let runtime = Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build();
+            #[expect(clippy::expect_used, reason = "without a runtime there is no run")]
+            let runtime = runtime.expect("a runtime");
+            runtime.block_on(async {
+                let mut world = Self::new(seed);
+                world.furnish();
+                story(&mut world).await
+            })
+        };
+        let ended = std::thread::scope(|scope| scope.spawn(run).join());
+        ended.unwrap_or_else(|panic| {
+            #[expect(clippy::print_stderr, reason = "what a person needs to see it again")]
+            {
+                eprintln!("the seed of this run is {seed}");
+            }
+            std::panic::resume_unwind(panic)
+        })
+    }
+
+    fn new(seed: u64) -> Self {
+        let clock = Clock::start();
+        Self {
+            seed,
+            clock,
+            cloud: Cloud::new(seed, clock),
+            resync: Duration::from_secs(30),
+            files: Files::new(),
+            groups: BTreeMap::new(),
+            images: BTreeMap::new(),
+            manifests: watch::Sender::new(None),
+            daemons: Daemons::default(),
+        }
+    }
+
+    /// Starts a daemon.
+    pub fn start(&self) {
+        self.start_with(Life::default());
+    }
+
+    /// Starts a daemon with this life.
+    pub fn start_with(&self, life: Life) {
+        start(&self.daemons, self.setting(), life);
+    }
+
+    /// Keeps a daemon running: whenever one has ended, the next one is started a moment later. The n-th ends by the n-th
+    /// fuse.
+    pub fn keep_running(&self, fuses: Vec<Fuse>, moment: Duration) {
+        let (daemons, setting) = (Arc::clone(&self.daemons), self.setting());
+        let mut fuses = fuses.into_iter();
+        let mut life = Life::with(fuses.next());
+        start(&daemons, setting.clone(), life.clone());
+        tokio::spawn(async move {
+            loop {
+                life.ended().await;
+                sleep(moment).await;
+                life = Life::with(fuses.next());
+                start(&daemons, setting.clone(), life.clone());
+            }
+        });
+    }
+
+    /// Tells the last daemon to stop, and waits until it has.
+    pub async fn stop(&self) {
+        let last = lock(&self.daemons).pop();
+        if let Some(daemon) = last {
+            daemon.stop().await;
+        }
+    }
+
+    /// Ends the last daemon at once.
+    pub fn kill(&self) {
+        if let Some(daemon) = lock(&self.daemons).last() {
+            daemon.life.end();
+        }
+    }
+
+    /// How many calls the last daemon has made.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        lock(&self.daemons)
+            .last()
+            .map_or(0, |daemon| daemon.life.calls())
+    }
+
+    /// What the last daemon tells of all services.
+    #[must_use]
+    pub fn board(&self) -> Arc<Board> {
+        lock(&self.daemons)
+            .last()
+            .map(|daemon| Arc::clone(&daemon.board))
+            .unwrap_or_default()
+    }
+
+    /// What the last daemon tells of a service.
+    #[must_use]
+    pub fn told(&self, service: &str) -> Option<ServiceStatus> {
+        self.board()
+            .service(&(CLUSTER.to_owned(), service.to_owned()))
+    }
+
+    /// A service as AWS has it.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Sight {
+        self.cloud.look(&Subject::Service(name.to_owned()))
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, time: Duration) {
+        sleep(time).await;
+    }
+
+    /// Lets time pass until something holds.
+    ///
+    /// # Panics
+    /// When it does not within the limit.
+    pub async fn until(&self, limit: Duration, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let end = self.clock.now() + limit;
+        while !holds(self) {
+            assert!(
+                self.clock.now() < end,
+                "not {what} within {limit:?}: {:#?}\n{:#?}",
+                self.board().services(),
+                self.board().events(),
+            );
+            self.pass(LOOK).await;
+        }
+    }
+
+    /// Lets time pass in which nobody touches anything and, as everything is at rest, the daemon has nothing to do.
+    pub async fn rest(&self, time: Duration) {
+        for service in self.described() {
+            let sight = self.service(&service);
+            self.cloud.note(What::Seen(service, Box::new(sight)));
+        }
+        self.cloud.note(What::Rest(time));
+        self.pass(time).await;
+    }
+
+    fn described(&self) -> Vec<String> {
+        let manifests = self.files.values().filter_map(|file| match file {
+            File::Manifest(manifest) => Some(manifest.name.clone()),
+            File::Broken(_) => None,
+        });
+        manifests.collect()
+    }
+
+    fn setting(&self) -> Setting {
+        Setting {
+            cloud: self.cloud.clone(),
+            clock: self.clock,
+            manifests: self.manifests.subscribe(),
+            resync: self.resync,
+        }
+    }
+}
+
+fn start(daemons: &Daemons, setting: Setting, life: Life) {
+    let mut daemons = lock(daemons);
+    let number = daemons.len();
+    daemons.push(Daemon::start(number, setting, life));
+}
+
+fn lock(daemons: &Daemons) -> std::sync::MutexGuard<'_, Vec<Daemon>> {
+    daemons.lock().unwrap_or_else(PoisonError::into_inner)
+}
