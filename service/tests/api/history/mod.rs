@@ -164,7 +164,7 @@ impl System {
             events.len()
         );
         assert!(
-            writes > 20 && events.len() > 200,
+            writes > 50 && events.len() > 500,
             "hardly anything happened"
         );
         events
