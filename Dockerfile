@@ -30,6 +30,7 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY service/Cargo.toml service/
 COPY emulator/Cargo.toml emulator/
+COPY tests/simulation/Cargo.toml tests/simulation/
 COPY scripts/static scripts/
 
 FROM tools AS build-api
