@@ -36,6 +36,7 @@ pub use error::{AwsError, Class};
 pub use fence::Fence;
 pub use logs::{LogLine, LogStream};
 pub use memory::Memory;
+pub(crate) use memory::VIEWS_LAG;
 pub use objects::{Entry, Object, OnlyIf, Put, S3Url, S3UrlError, is_plain};
 pub use observe::{Described, SERVICES_PER_CALL, Seen};
 pub use operation::Operation;

@@ -122,7 +122,8 @@ impl Aws {
         };
         let revisions =
             if self.needs_revisions(&desired, service.as_ref(), definition.as_ref(), memory) {
-                let revisions = self.revisions(&desired).await?;
+                let listed = self.revisions(&desired).await?;
+                let revisions = memory.with_registered(listed, aws_time);
                 let settled = service.as_ref().filter(|service| service.is_settled());
                 memory.tidied = settled.map(|service| service.task_definition().to_owned());
                 revisions

@@ -11,19 +11,16 @@ use jiff::{SignedDuration, Timestamp};
 pub use orphans::orphans;
 
 use crate::{
-    aws::{Applied, Aws, AwsError, Described, Memory, Seen},
+    aws::{Applied, Aws, AwsError, Described, Memory, Seen, VIEWS_LAG},
     desired::Settings,
     diff::Difference,
+    document,
     event::Event,
     manifest::Manifest,
     observed::{Deployment, LiveService},
-    plan::{self, Blocked, Cause, Plan, Step},
+    plan::{self, Blocked, Cause, Plan, Step, Write},
     status::ServiceStatus,
 };
-
-/// How long a view without our last write is taken for an old one. "Eventually consistent" means seconds; AWS advises
-/// to look for up to five minutes (API_RunTask).
-const VIEWS_LAG: SignedDuration = SignedDuration::from_mins(5);
 
 /// How long a view that shows what our last write has changed as it was before is taken for an old one, where no
 /// deployment's id tells. Somebody else may also have changed it back.
@@ -44,8 +41,16 @@ pub struct Carried {
     following: Option<following::Following>,
     /// What our last write has changed without a deployment, and when. A look that shows the same again may be older.
     sent: Option<(Vec<Difference>, Timestamp)>,
-    /// The deployment that our last write began, until a look shows it. A look without it is older than the write.
-    expected: Option<Deployment>,
+    /// The newest deployment that is known of. A look without it is older.
+    newest: Option<Newest>,
+}
+
+/// The deployment that our last write began, or a newer one that a look has shown.
+#[derive(Debug)]
+struct Newest {
+    deployment: Deployment,
+    /// Whether a look has shown it.
+    is_seen: bool,
 }
 
 /// What a pass came to.
@@ -107,7 +112,7 @@ pub async fn pass(
     carried: &mut Carried,
     permit: impl FnOnce(bool) -> Permit,
 ) -> Passed {
-    if carried.is_older_than_our_write(&described, aws_time) {
+    if carried.is_outdated(&described, aws_time) {
         permit(false);
         return Passed::nothing();
     }
@@ -197,16 +202,26 @@ pub async fn carry_out(
             check_unchanged(aws, seen).await?;
             is_checked = true;
         }
-        match aws.apply(step, registered.as_deref()).await? {
+        let applied = aws.apply(step, registered.as_deref()).await;
+        // So ECS refuses a definition that somebody else has deregistered meanwhile.
+        if matches!(&applied, Err(error) if error.code == "ClientException") {
+            memory.forget_registered(None);
+        }
+        match applied? {
             Applied::Registered(revision) => {
                 let remaining = plan::not_registered(&seen.desired, &revision.document);
                 memory.lessons.under(digest).note_not_taken(remaining);
                 registered = Some(revision.arn().to_owned());
+                memory.note_registered(revision, seen.observed.aws_time);
             }
             Applied::Service(answer) => {
                 let remaining = plan::not_taken(&seen.desired, plan, &answer);
                 memory.lessons.under(digest).note_not_taken(remaining);
                 moved_to = answer.primary();
+            }
+            Applied::Done if step.operation == Write::DeregisterTaskDefinition => {
+                let arn = document::text(&step.input, "taskDefinition");
+                memory.forget_registered(Some(arn));
             }
             Applied::Done => {}
         }
@@ -252,28 +267,39 @@ impl Carried {
         self.sent.is_some()
     }
 
-    /// Whether a view lacks what our last write has begun and shows nothing newer. Reads of ECS are eventually
-    /// consistent; deciding on such a view would do the same again.
-    fn is_older_than_our_write(&mut self, described: &Described, now: Timestamp) -> bool {
-        let (Some(expected), Ok(service)) = (&self.expected, described) else {
+    /// Whether a view lacks the newest deployment that is known of, and shows nothing newer. Reads of ECS are eventually
+    /// consistent, and may go back in time; deciding on such a view would do the same again.
+    fn is_outdated(&mut self, described: &Described, now: Timestamp) -> bool {
+        let Ok(service) = described else {
             return false;
         };
         let deployments = service
             .as_ref()
             .map(LiveService::deployments)
             .unwrap_or_default();
-        // A rollback that is over shows nothing but the old deployment, changed since.
-        let lacks_it = deployments.iter().all(|deployment| {
-            deployment.id != expected.id
-                && deployment.created_at.max(deployment.updated_at) <= expected.created_at
-        });
-        let is_recent = expected
-            .created_at
-            .is_some_and(|created| now.duration_since(created) < VIEWS_LAG);
-        if !lacks_it || !is_recent {
-            self.expected = None;
+        let is_older_than = |newest: &Newest| {
+            let known = &newest.deployment;
+            // A rollback that is over shows nothing but the old deployment, changed since.
+            let lacks_it = deployments.iter().all(|deployment| {
+                deployment.id != known.id
+                    && deployment.created_at.max(deployment.updated_at) <= known.created_at
+            });
+            let is_recent = known
+                .created_at
+                .is_some_and(|created| now.duration_since(created) < VIEWS_LAG);
+            // What has been seen may have been deleted with its service; CreateService would be refused if it is not.
+            let is_gone = service.is_none() && newest.is_seen;
+            lacks_it && is_recent && !is_gone
+        };
+        if self.newest.as_ref().is_some_and(is_older_than) {
+            return true;
         }
-        lacks_it && is_recent
+        let newest = deployments.into_iter().max_by_key(|one| one.created_at);
+        self.newest = newest.map(|deployment| Newest {
+            deployment,
+            is_seen: true,
+        });
+        false
     }
 }
 
@@ -296,8 +322,12 @@ mod tests {
         let Ok(Some(answer)) = view(&[("ecs-svc/2", 1_000)]) else {
             unreachable!()
         };
+        let newest = answer.primary().map(|deployment| Newest {
+            deployment,
+            is_seen: false,
+        });
         Carried {
-            expected: answer.primary(),
+            newest,
             ..Carried::default()
         }
     }
@@ -309,13 +339,19 @@ mod tests {
     #[test]
     fn a_view_without_our_last_write_is_not_acted_on() {
         let mut carried = after_a_write();
-        assert!(carried.is_older_than_our_write(&view(&[("ecs-svc/1", 500)]), at(1_002)));
-        assert!(carried.is_older_than_our_write(&Ok(None), at(1_002)));
-        assert!(!carried.is_older_than_our_write(&view(&[("ecs-svc/2", 1_000)]), at(1_004)));
-        assert!(
-            !carried.is_older_than_our_write(&view(&[("ecs-svc/1", 500)]), at(1_006)),
-            "it has been seen"
-        );
+        assert!(carried.is_outdated(&view(&[("ecs-svc/1", 500)]), at(1_002)));
+        assert!(carried.is_outdated(&Ok(None), at(1_002)));
+        assert!(!carried.is_outdated(&view(&[("ecs-svc/2", 1_000)]), at(1_004)));
+        let earlier = view(&[("ecs-svc/1", 500)]);
+        assert!(carried.is_outdated(&earlier, at(1_006)), "back in time");
+        assert!(!carried.is_outdated(&earlier, at(1_301)), "taken back");
+    }
+
+    #[test]
+    fn a_service_that_has_been_seen_may_be_deleted() {
+        let mut carried = after_a_write();
+        assert!(!carried.is_outdated(&view(&[("ecs-svc/2", 1_000)]), at(1_004)));
+        assert!(!carried.is_outdated(&Ok(None), at(1_006)));
     }
 
     #[test]
@@ -324,15 +360,13 @@ mod tests {
             unreachable!()
         };
         service.0["deployments"][0]["updatedAt"] = json!(1_001);
-        assert!(!after_a_write().is_older_than_our_write(&Ok(Some(service)), at(1_002)));
+        assert!(!after_a_write().is_outdated(&Ok(Some(service)), at(1_002)));
     }
 
     #[test]
     fn something_newer_or_a_long_time_ends_the_wait() {
-        assert!(
-            !after_a_write().is_older_than_our_write(&view(&[("ecs-svc/3", 1_001)]), at(1_002))
-        );
-        assert!(!after_a_write().is_older_than_our_write(&Ok(None), at(1_301)));
+        assert!(!after_a_write().is_outdated(&view(&[("ecs-svc/3", 1_001)]), at(1_002)));
+        assert!(!after_a_write().is_outdated(&Ok(None), at(1_301)));
     }
 
     #[test]

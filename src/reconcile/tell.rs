@@ -10,7 +10,7 @@ use crate::{
     observed::Deployment,
     plan::{self, Blocked, Cause, Plan},
     reconcile::{
-        Carried, Next, Passed, Stopped,
+        Carried, Newest, Next, Passed, Stopped,
         following::{Following, Turn},
     },
     status::{self, Phase, ServiceStatus},
@@ -88,7 +88,12 @@ pub(super) fn tell(
                 let is_first = seen.observed.service.is_none();
                 events.extend(tell_turn(turn, is_first, &status, now));
             }
-            carried.expected = moved_to.or(carried.expected.take());
+            if let Some(deployment) = moved_to {
+                carried.newest = Some(Newest {
+                    deployment,
+                    is_seen: false,
+                });
+            }
             let is_settled = plan.steps.is_empty()
                 && !plan.blocked.contains(&Blocked::AskingAround)
                 && status.rollout.is_none()

@@ -155,6 +155,19 @@ fn the_core_is_pure() {
 }
 
 #[test]
+fn the_checker_knows_nothing_of_what_it_judges() {
+    let checker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/simulation/src/checker");
+    let (mut files, mut wrong) = (0, Vec::new());
+    for entry in std::fs::read_dir(checker).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        files += 1;
+        wrong.extend(text.contains("evenkeel::").then_some(path));
+    }
+    assert!(files > 10 && wrong.is_empty(), "{files} files, {wrong:#?}");
+}
+
+#[test]
 fn only_the_command_deletes() {
     let allowed = ["aws/delete.rs", "aws/mod.rs", "cli/delete.rs"];
     let names: Vec<_> = sources()

@@ -15,52 +15,40 @@ use simulation::{
 
 const SEED: u64 = 1;
 
-/// Where a daemon can be killed: before every call, and after it. Killed after a read it has changed nothing, and is as
-/// one killed before its next call; so of reads one side is enough.
-fn fuses(undisturbed: &[Entry]) -> Vec<Fuse> {
-    let calls = undisturbed.iter().filter_map(Entry::called);
-    let calls = calls
-        .filter(|called| called.by == Caller::Daemon(0))
-        .enumerate();
-    let sides = calls.flat_map(|(call, called)| {
-        let before = Fuse {
-            call,
-            side: Side::Before,
-        };
-        let after = Fuse {
-            call,
-            side: Side::After,
-        };
-        [Some(before), called.change.is_some().then_some(after)]
-    });
-    sides.flatten().collect()
-}
+/// Of the calls that only read, one in so many is tried, unless all are asked for.
+const READS: usize = 40;
 
-/// One in so many of the calls that only read is tried, unless all are asked for: those in between differ in nothing that
-/// outlives the daemon.
-fn chosen(undisturbed: &[Entry]) -> Vec<Fuse> {
-    let one_in = if std::env::var_os("SOAK").is_some() {
-        1
-    } else {
-        12
-    };
+/// Where a daemon is killed: on both sides of every call, or, as it has forgotten the same and AWS is in the same state,
+/// before the first write, after each, and before some of the reads.
+fn fuses(undisturbed: &[Entry]) -> Vec<Fuse> {
+    let is_thorough = std::env::var_os("SOAK").is_some();
     let calls = undisturbed.iter().filter_map(Entry::called);
     let calls: Vec<_> = calls
         .filter(|called| called.by == Caller::Daemon(0))
         .collect();
-    let is_near_a_write = |call: usize| {
-        let near = &calls[call.saturating_sub(1)..(call + 2).min(calls.len())];
-        near.iter().any(|called| called.change.is_some())
-    };
-    let mut fuses = fuses(undisturbed);
-    fuses.retain(|fuse| is_near_a_write(fuse.call) || fuse.call % one_in == 0);
-    fuses
+    let first = calls.iter().position(|called| called.change.is_some());
+    let sides = calls.iter().enumerate().flat_map(|(call, called)| {
+        let is_write = called.change.is_some();
+        let before = is_thorough || Some(call) == first || !is_write && call % READS == 0;
+        let after = is_thorough || is_write;
+        [
+            before.then_some(Fuse {
+                call,
+                side: Side::Before,
+            }),
+            after.then_some(Fuse {
+                call,
+                side: Side::After,
+            }),
+        ]
+    });
+    sides.flatten().collect()
 }
 
 /// Plays a scenario with every fuse, and says what is wrong with it.
 fn play_all(scenario: &Scenario, wrong: &Mutex<Vec<String>>) -> usize {
     let undisturbed = scenario.play(SEED, &[]);
-    let fuses = chosen(&undisturbed.journal);
+    let fuses = fuses(&undisturbed.journal);
     for fuse in &fuses {
         let played = scenario.play(SEED, &[*fuse]);
         let mut problems: Vec<_> = checker::judge(&played.journal)

@@ -10,5 +10,6 @@
 
 mod checker;
 mod crashes;
+mod faults;
 mod rest;
 mod scenarios;

@@ -16,12 +16,16 @@ use crate::{
 
 /// A resync, and the calls of a pass before its first write.
 const ACTS_WITHIN: Duration = Duration::from_secs(33);
+/// The longest wait after failures: so much later a daemon may find that nothing fails any more.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub(super) struct Arrival {
     /// When something was last done to the world, or a daemon was started.
     touched: Option<Timestamp>,
+    /// Whether calls have failed before that.
+    have_failed: bool,
     /// What daemons have written since, by service.
     written: BTreeMap<String, Vec<Timestamp>>,
 }
@@ -38,14 +42,23 @@ impl Rule for Arrival {
                 let name = service_of(called)?;
                 self.written.entry(name).or_default().push(entry.at);
             }
-            What::Called(called) if called.change.is_some() || !called.faults.is_empty() => {
-                self.touch(entry.at)
+            What::Called(called) if !called.faults.is_empty() => {
+                self.have_failed = true;
+                self.touch(entry.at);
             }
+            What::Called(called) if called.change.is_some() => self.touch(entry.at),
             What::Seen(name, sight) => {
                 let written = self.written.remove(name)?;
-                return late(name, self.touched?, &written, &rollouts(sight, entry.at));
+                let waits = if self.have_failed {
+                    LONGEST_WAIT
+                } else {
+                    Duration::ZERO
+                };
+                let touched = self.touched? + waits;
+                return late(name, touched, &written, &rollouts(sight, entry.at));
             }
-            What::Called(_) | What::Ended(_) | What::Rest(_) => {}
+            What::Rest(_) => self.have_failed = false,
+            What::Called(_) | What::Ended(_) => {}
         }
         None
     }

@@ -1,18 +1,31 @@
-//! S8: after a read that failed, or of which something is missing, nothing is written before the same has been read whole.
+//! S8: after a read that failed, or of which something has fallen out, nothing is written before the same has been read
+//! whole. A service that is only said to be missing is not created.
+//!
+//! A page that comes without its items looks like one that has none: nobody can tell, and so it is not held against
+//! anybody. But that a service is missing must be said twice, by DescribeServices and by ListServices.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Bound, Invariant, Rule, bound::service_of};
 use crate::journal::{Called, Caller, Entry, What};
 
+/// How long before a service is created all may have been listed.
+const LISTED_WITHIN: Duration = Duration::from_secs(60);
+
 #[derive(Default)]
 pub(super) struct Unknown {
+    /// The services that there are.
+    there: BTreeSet<String>,
     /// What a daemon last failed to read of a service.
     unread: BTreeMap<(Caller, String), BTreeSet<String>>,
-    /// Who failed to list all services.
-    unlisted: BTreeSet<Caller>,
+    /// When who last listed all services.
+    listed: BTreeMap<Caller, Timestamp>,
 }
 
 impl Rule for Unknown {
@@ -28,81 +41,86 @@ impl Rule for Unknown {
             }
         }
         let called = entry.called()?;
-        if called.is_write_of_daemon() {
-            let name = service_of(called)?;
-            // Where there is no service, it is not missing by a hole in an answer.
-            let is_there = called
-                .change
-                .as_ref()
-                .is_some_and(|change| !change.before.service.is_null());
-            let unread = self
-                .unread
-                .get(&(called.by, name.clone()))
-                .into_iter()
-                .flatten();
-            let unread = unread.map(String::as_str).find(|unread| {
-                *unread != "DescribeServices" || called.operation != "CreateService" || is_there
-            });
-            let is_unlisted =
-                called.operation == "CreateService" && self.unlisted.contains(&called.by);
-            let unread = unread.or(is_unlisted.then_some("ListServices"))?;
+        let against = self.against(called, entry.at);
+        if called.is_write_of_daemon() || called.change.is_some() {
+            self.follow(called);
+        } else {
+            self.note_read(called, entry.at, bound);
+        }
+        against
+    }
+}
+
+impl Unknown {
+    fn against(&self, called: &Called, at: Timestamp) -> Option<String> {
+        let name = service_of(called).filter(|_| called.is_write_of_daemon())?;
+        let key = (called.by, name);
+        let (operation, name) = (&called.operation, &key.1);
+        let listed = self.listed.get(&called.by);
+        let is_proven = listed.is_some_and(|listed| *listed + LISTED_WITHIN >= at);
+        if operation == "CreateService" && self.there.contains(name) && !is_proven {
             return Some(format!(
-                "{} of {name} after {unread} had failed",
-                called.operation
+                "{operation} of {name}, which was only said to be missing"
             ));
         }
-        let Caller::Daemon(_) = called.by else {
-            return None;
+        let unread = self.unread.get(&key)?.first()?;
+        Some(format!("{operation} of {name} after {unread} had failed"))
+    }
+
+    fn follow(&mut self, called: &Called) {
+        let (Some(change), Some(name)) = (&called.change, service_of(called)) else {
+            return;
         };
-        let is_whole = is_whole(called);
-        let mut note = |name: &str, is_read: bool| {
-            let unread = self.unread.entry((called.by, name.to_owned())).or_default();
-            if is_read {
-                unread.remove(&called.operation);
-            } else {
-                unread.insert(called.operation.clone());
-            }
-        };
+        if !change.after.service.is_null() {
+            self.there.insert(name);
+        } else if !change.before.service.is_null() {
+            self.there.remove(&name);
+        }
+    }
+
+    fn note_read(&mut self, called: &Called, at: Timestamp, bound: &Bound) {
+        let input = |member: &str| called.input[member].as_str().unwrap_or_default();
+        let is_answered = called.is_done && called.is_told && called.outcome.is_ok();
         match called.operation.as_str() {
             "DescribeServices" => {
                 let fallen = fallen_out(called);
                 for name in names(&called.input) {
-                    note(
-                        name,
-                        (is_whole || is_partial(called)) && !fallen.contains(name),
-                    );
+                    let has_fallen = fallen.contains(name) && self.there.contains(name);
+                    self.note(called, name, is_answered && !has_fallen);
                 }
             }
             "DescribeLogGroups" => {
-                let prefix = called.input["logGroupNamePrefix"]
-                    .as_str()
-                    .unwrap_or_default();
-                note(prefix.trim_start_matches("/ecs/"), is_whole);
+                let name = input("logGroupNamePrefix").trim_start_matches("/ecs/");
+                self.note(called, name, is_answered);
             }
             "DescribeImages" => {
-                let name = called.input["repositoryName"].as_str().unwrap_or_default();
                 // That there is none is an answer.
-                let is_answered = called.outcome.as_ref().err().is_some_and(|error| {
-                    error.code == "ImageNotFoundException"
-                        || error.code == "RepositoryNotFoundException"
-                });
-                note(name, is_whole || is_answered);
+                let code = called.outcome.as_ref().err().map(|error| error.code);
+                let is_none = matches!(
+                    code,
+                    Some("ImageNotFoundException" | "RepositoryNotFoundException")
+                );
+                self.note(called, input("repositoryName"), is_answered || is_none);
             }
             "DescribeTargetHealth" => {
-                let group = called.input["TargetGroupArn"].as_str().unwrap_or_default();
-                for name in bound.of_target_group(called.by, group) {
-                    note(&name, is_whole);
+                for name in bound.of_target_group(called.by, input("TargetGroupArn")) {
+                    self.note(called, &name, is_answered);
                 }
             }
-            "ListServices" if is_whole => {
-                self.unlisted.remove(&called.by);
-            }
-            "ListServices" => {
-                self.unlisted.insert(called.by);
+            "ListServices" if is_answered => {
+                self.listed.insert(called.by, at);
             }
             _ => {}
         }
-        None
+    }
+
+    fn note(&mut self, called: &Called, name: &str, is_read: bool) {
+        let unread = self.unread.entry((called.by, name.to_owned())).or_default();
+        if is_read {
+            unread.remove(&called.operation);
+        } else {
+            unread.insert(called.operation.clone());
+        }
     }
 }
 
@@ -114,21 +132,10 @@ pub(super) fn names(input: &Value) -> impl Iterator<Item = &str> {
         .map(|name| name.rsplit('/').next().unwrap_or(name))
 }
 
-fn is_whole(called: &Called) -> bool {
-    let is_holed = called
-        .faults
-        .iter()
-        .any(|fault| ["partial", "pageLost"].contains(fault));
-    called.is_done && called.is_told && called.outcome.is_ok() && !is_holed
-}
-
-fn is_partial(called: &Called) -> bool {
-    called.faults.contains(&"partial") && called.outcome.is_ok()
-}
-
-/// What a fault has taken out of an answer.
+/// What a fault has taken out of an answer, or what is missing in it.
 fn fallen_out(called: &Called) -> BTreeSet<String> {
-    let reply = called.outcome.as_ref().ok().filter(|_| is_partial(called));
+    let is_partial = called.faults.contains(&"partial");
+    let reply = called.outcome.as_ref().ok().filter(|_| is_partial);
     let failures = reply.and_then(|reply| reply["failures"].as_array());
     let arns = failures
         .into_iter()
