@@ -12,7 +12,8 @@ pub(super) const MOST: usize = 256;
 
 /// The rounds of one worker to one store: questions `Q`, each with its answer `A`.
 pub(super) struct Rounds<Q, A> {
-    /// Those who wait: a round was begun for every [`MOST`] of them.
+    /// Those who wait: a round was begun for every [`MOST`] of them. A connection waits for one answer at a time, so there are no more of
+    /// them than connections.
     waiting: Mutex<Vec<(Q, Sender<A>)>>,
 }
 
