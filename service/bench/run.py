@@ -25,7 +25,9 @@ from harness.workloads import COLD_FIRST, COLD_LAST, ROWS, WARM, WORKLOADS, Work
 
 # A load average from which other processes are seen in the results.
 BUSY = 0.7
-QUICK_PEERS = ("api", "near", "fastapi", "ceiling")
+QUICK_PEERS = {"api", "near", "fastapi", "ceiling"}
+# They tell nothing of the API, but of its choice of threads.
+ONLY_NAMED = set(peers.SHARED) - {"ceiling"}
 
 
 def main() -> None:
@@ -54,17 +56,18 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     names = [workload.name for workload in WORKLOADS]
+    default = [workload.name for workload in WORKLOADS if not workload.only_named]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="short loads, faults once, and only the peers that targets name")
-    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="WORKLOAD", help=", ".join(names))
-    parser.add_argument("--peers", nargs="+", metavar="PEER", help="api, near, fastapi, fastify, axum, ceiling, or names of builds")
+    parser.add_argument("--only", nargs="+", choices=names, default=default, metavar="WORKLOAD", help=", ".join(names))
+    parser.add_argument("--peers", nargs="+", metavar="PEER", help="api, near, fastapi, fastify, axum, ceiling, fewest, stealing, ceiling-redis, fewest-redis, stealing-redis, or names of builds")
     parser.add_argument(
         "--api",
         nargs="+",
         metavar="[NAME=]PATH[,VARIABLE=VALUE]...",
         help="builds of ours to measure, each by a name of its own, instead of building one",
     )
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, help="of each load; 3, or 2 with --quick")
     parser.add_argument("--seconds", type=int, help="of each load; 10, or 1 with --quick")
     return parser.parse_args()
 
@@ -86,7 +89,7 @@ def run(options: argparse.Namespace, builds: list[Peer], household: Household) -
     todo = [workload for workload in WORKLOADS if workload.name in options.only]
     results = Results()
     for workload in todo:
-        rounds = 1 if options.quick and workload.breaks_stores else options.rounds
+        rounds = 1 if options.quick and workload.breaks_stores else options.rounds or (2 if options.quick else 3)
         measure(lab, workload, chosen, rounds, results)
     report(results, todo, chosen)
 
@@ -111,13 +114,14 @@ def prepare(api: Peer, stores: Stores, household: Household) -> Path:
 def choose(options: argparse.Namespace, builds: list[Peer], answer: Path) -> list[Peer]:
     """Our builds, the first of them with its cache in the process, and the others; or those that are named."""
     near = peers.near(builds[0])
-    others = [peers.fastapi(), peers.fastify(), peers.axum(), peers.ceiling(answer)]
+    others = [peers.fastapi(), peers.fastify(), peers.axum(), *peers.ceilings(answer)]
     everybody = [*builds, *([near] if near else []), *others]
     if options.peers:
         if unknown := set(options.peers) - {peer.name for peer in everybody}:
             raise SystemExit(f"no such peer: {', '.join(sorted(unknown))}")
         return [peer for peer in everybody if peer.name in options.peers]
-    return [peer for peer in everybody if not options.quick or peer.role in QUICK_PEERS]
+    left_out = ONLY_NAMED if not options.quick else {peer.role for peer in everybody} - QUICK_PEERS
+    return [peer for peer in everybody if peer.role not in left_out]
 
 
 def measure(lab: Lab, workload: Workload, chosen: list[Peer], rounds: int, results: Results) -> None:

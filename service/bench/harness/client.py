@@ -98,10 +98,15 @@ class Answer:
 
 
 def get(port: int, key: int) -> Answer:
+    """Asks for an item."""
+    return fetch(port, f"/items/{key}")
+
+
+def fetch(port: int, path: str) -> Answer:
     """One request on a connection of its own; OSError where nobody answers. The time includes connecting."""
     began = time.perf_counter()
     with socket.create_connection(("127.0.0.1", port), 10) as stream:
-        stream.sendall(f"GET /items/{key} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        stream.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         wire = b""
         while b"\r\n\r\n" not in wire:
             wire += _more(stream)

@@ -1,11 +1,12 @@
 """Loads, and what they cost the server."""
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from . import peers, usage
-from .client import Keys, Load, Wrk, fill, get
+from .client import Keys, Load, Wrk, fetch, fill, get
 from .peers import Peer, Server
 from .processes import Household
 from .stores import Stores
@@ -96,6 +97,7 @@ class Lab:
     def _load(self, server: Server, workload: Workload, keys: Keys = WARM, seconds: int | None = None) -> Cell:
         """The load itself, on a server that is ready for it."""
         redis = self.stores.redis
+        before = counts(server)
         misses, cpu = redis.misses(), usage.cpu_seconds(server.pid)
         load = self._wrk(server, workload, seconds or self.seconds, keys).result()
         cpu, misses = usage.cpu_seconds(server.pid) - cpu, redis.misses() - misses
@@ -108,6 +110,7 @@ class Lab:
             resident_mib=usage.resident_bytes(server.pid) / 2**20,
             start_ms=server.start_seconds * 1e3,
             misses=misses / requests,
+            extra=busiest(before, counts(server)),
         )
 
     def _redis_down(self, peer: Peer, workload: Workload, _number: int) -> Cell:
@@ -158,3 +161,20 @@ class Lab:
         postgres.log_statements(False)
         self._end(server)
         return cell
+
+
+def counts(server: Server) -> dict[str, list[int]]:
+    """By thread, of those who tell: the requests that it has answered, and the connections that began on it."""
+    if server.peer.role not in peers.SHARED:
+        return {}
+    return json.loads(fetch(server.port, "/counts").body)
+
+
+def busiest(before: dict[str, list[int]], after: dict[str, list[int]]) -> dict[str, float]:
+    """The share of the thread that had the most, of each of the two that the server knows."""
+    shares = {}
+    for what, counted in after.items():
+        since = [now - then for now, then in zip(counted, before[what], strict=True)]
+        if sum(since):
+            shares[f"busiest_{what}"] = max(since) / sum(since)
+    return shares

@@ -18,6 +18,15 @@ STARTED_WITHIN = 30.0
 POLL = 0.0005
 # Named in an executable of ours that knows it.
 NEAR_CACHE = "NEAR_CACHE"
+# The ceiling: by how its cores share the connections, and by whether it asks Redis for each.
+SHARED = {
+    "ceiling": {"SHARE": "listeners"},
+    "fewest": {"SHARE": "fewest"},
+    "stealing": {"SHARE": "stealing"},
+    "ceiling-redis": {"SHARE": "listeners", "LOOK_UP": "1"},
+    "fewest-redis": {"SHARE": "fewest", "LOOK_UP": "1"},
+    "stealing-redis": {"SHARE": "stealing", "LOOK_UP": "1"},
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Peer:
 
     @property
     def has_stores(self) -> bool:
-        return self.role != "ceiling"
+        return self.role not in SHARED
 
     @property
     def executable(self) -> Path:
@@ -73,8 +82,9 @@ def axum() -> Peer:
     return Peer("axum", "axum", (TARGET / "cargo/release/peer-axum",))
 
 
-def ceiling(answer: Path) -> Peer:
-    return Peer("ceiling", "ceiling", (TARGET / "cargo/release/ceiling",), {"ANSWER": str(answer)})
+def ceilings(answer: Path) -> list[Peer]:
+    command = (TARGET / "cargo/release/ceiling",)
+    return [Peer(name, name, command, {"ANSWER": str(answer), **share}) for name, share in SHARED.items()]
 
 
 def ours(text: str) -> Peer:

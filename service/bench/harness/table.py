@@ -13,6 +13,8 @@ EXTRAS = {
     "cold_503": ("cold keys with 503", "{:.0%}"),
     "cold_slowest_ms": ("the slowest of them", "{:.1f} ms"),
     "queries": ("queries", "{:.0f}"),
+    "busiest_connections": ("connections on the busiest thread", "{:.1%}"),
+    "busiest_requests": ("requests on the busiest", "{:.1%}"),
 }
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .client import Keys
+from .peers import SHARED
 
 ROWS = 500_000
 # Items that every server has answered before a load of hits begins.
@@ -35,6 +36,8 @@ class Workload:
     connections: int
     # The roles of those who are measured.
     peers: tuple[str, ...]
+    # Whether it is run only by its name.
+    only_named: bool = False
 
     @property
     def breaks_stores(self) -> bool:
@@ -51,10 +54,11 @@ class Workload:
 
 
 STORES = ("api", "fastapi", "fastify", "axum")
-ALL = ("api", "near", "fastapi", "fastify", "axum", "ceiling")
+ALL = ("api", "near", "fastapi", "fastify", "axum", *SHARED)
 
 # In the order in which they are run and reported.
 WORKLOADS = (
+    Workload("hit8", "Every request a hit, 8 connections", Kind.HITS, 8, ALL, only_named=True),
     Workload("hit64", "Every request a hit, 64 connections", Kind.HITS, 64, ALL),
     Workload("hit256", "Every request a hit, 256 connections", Kind.HITS, 256, ALL),
     Workload("new", "Every key new, 64 connections", Kind.COLD, 64, STORES),

@@ -1,118 +1,55 @@
 //! The ceiling: hyper answers every request with the same bytes, and no store is behind it.
 //!
-//! `ANSWER` names a file with one whole answer as it was on the wire; `PORT` is where to listen on 127.0.0.1. One runtime of
-//! one thread per core, each with a listener of its own, so that threads share nothing.
+//! `ANSWER` names a file with one whole answer as it was on the wire; `PORT` is where to listen on 127.0.0.1; `SHARE` says how the
+//! cores share the work: `listeners` unless it is set, or `fewest` or `stealing`. With `LOOK_UP`, each answer waits for a GET of the Redis at
+//! `REDIS_URL`. `GET /counts` alone is answered otherwise.
 
-use std::convert::Infallible;
+mod answer;
+mod counts;
+mod share;
+
 use std::error::Error;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
+use redis::RedisResult;
+use tokio::net::TcpStream;
+
+use answer::Answer;
+use share::Share;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// What hyper writes by itself.
-const HYPERS_OWN: &[&str] = &["date", "content-length", "connection"];
-
 fn main() -> Result<(), Failure> {
     let port = std::env::var("PORT")?.parse()?;
     let answer = Answer::parse(&std::fs::read(std::env::var("ANSWER")?)?)?;
-    let cores = thread::available_parallelism()?.get();
-    let threads: Vec<_> = (0..cores)
-        .map(|_| {
-            let answer = answer.clone();
-            thread::spawn(move || serve(port, answer))
-        })
-        .collect();
-    for thread in threads {
-        thread.join().map_err(|_| "a thread panicked")??;
-    }
-    Ok(())
+    let share = match std::env::var("SHARE").as_deref() {
+        Err(_) | Ok("listeners") => Share::Listeners,
+        Ok("fewest") => Share::Fewest,
+        Ok("stealing") => Share::Stealing,
+        Ok(_) => return Err("SHARE is listeners, fewest or stealing".into()),
+    };
+    share.serve(port, answer)
 }
 
-#[derive(Clone)]
-struct Answer {
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Answer {
-    fn parse(wire: &[u8]) -> Result<Self, Failure> {
-        let end = wire
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-            .ok_or("no end of the head")?;
-        let (head, body) = (&wire[..end], &wire[end + 4..]);
-        let mut lines = std::str::from_utf8(head)?.split("\r\n");
-        if lines.next() != Some("HTTP/1.1 200 OK") {
-            return Err("not an answer with status 200".into());
+/// Answers on one connection until it ends.
+async fn connection(stream: TcpStream, answer: Answer) {
+    let begins = AtomicBool::new(true);
+    let service = service_fn(async |request| {
+        if request.uri().path() == counts::PATH {
+            return RedisResult::Ok(counts::response());
         }
-        let mut headers = HeaderMap::new();
-        for line in lines {
-            let (name, value) = line.split_once(": ").ok_or("a header without a value")?;
-            let name = HeaderName::from_bytes(name.as_bytes())?;
-            if !HYPERS_OWN.contains(&name.as_str()) {
-                headers.append(name, HeaderValue::from_str(value)?);
-            }
-        }
-        Ok(Self {
-            headers,
-            body: Bytes::copy_from_slice(body),
-        })
-    }
-
-    fn response(&self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::new(self.body.clone()));
-        *response.status_mut() = StatusCode::OK;
-        *response.headers_mut() = self.headers.clone();
-        response
-    }
-}
-
-fn serve(port: u16, answer: Answer) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let tasks = tokio::task::LocalSet::new();
-    tasks.block_on(&runtime, async {
-        let listener = listen(port)?;
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            let answer = answer.clone();
-            tokio::task::spawn_local(async move {
-                let service = service_fn(|_| {
-                    let response = answer.response();
-                    async move { Ok::<_, Infallible>(response) }
-                });
-                // Clients end connections as they please.
-                let _ = http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
-            });
-        }
-    })
-}
-
-/// A listener that shares its port with those of the other threads.
-fn listen(port: u16) -> Result<TcpListener, Failure> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
-    socket.listen(1024)?;
-    Ok(TcpListener::from_std(socket.into())?)
+        counts::request(begins.swap(false, Ordering::Relaxed));
+        answer.response().await
+    });
+    // Only latency is lost where this fails; and clients end connections as they please.
+    let _ = stream.set_nodelay(true);
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
