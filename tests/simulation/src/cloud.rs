@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     clock::Clock,
+    cpu,
     furniture::{ACCOUNT, REGION},
     journal::{Called, Caller, Change, Entry, What},
     sight::{Sight, Subject},
@@ -38,8 +40,28 @@ pub struct Cloud {
 struct Inner {
     core: Unreliable,
     tasks: Tasks,
-    journal: Vec<Entry>,
+    record: Record,
     chance: fastrand::Rng,
+    /// What all this has cost the run's thread.
+    cpu: Duration,
+}
+
+/// What is written down.
+#[derive(Debug)]
+enum Record {
+    /// Everything, for the judge.
+    Journal(Vec<Entry>),
+    /// Numbers, for a fleet whose journal would be larger than itself.
+    Tally(Tally),
+}
+
+/// What daemons have called.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// How often, by operation.
+    pub calls: BTreeMap<String, u64>,
+    /// Each UpdateService: when it arrived, and for which service.
+    pub updates: Vec<(Timestamp, String)>,
 }
 
 impl Cloud {
@@ -56,7 +78,8 @@ impl Cloud {
         let inner = Inner {
             core: Unreliable::new(settings),
             tasks: Tasks::default(),
-            journal: Vec::new(),
+            record: Record::Journal(Vec::new()),
+            cpu: Duration::ZERO,
             chance: fastrand::Rng::with_seed(seed),
         };
         Self {
@@ -111,6 +134,12 @@ impl Cloud {
     /// Does what was decided about a call, and writes it down.
     pub fn carry_out(&self, by: Caller, call: Call, fate: Fate) -> Answer {
         let (mut inner, now) = self.present();
+        if let Record::Tally(tally) = &mut inner.record {
+            tally.count(by, &call, now);
+            let (answer, effects) = inner.core.carry_out(&call, &fate.end, now);
+            inner.tasks.carry_out(effects, now);
+            return answer;
+        }
         let subject = is_write(call.service, &call.operation)
             .then(|| Subject::of(call.service, &call.operation, &call.input));
         let before = subject
@@ -143,27 +172,62 @@ impl Cloud {
             is_told,
             change,
         };
-        let what = What::Called(Box::new(called));
-        inner.journal.push(Entry { at: now, what });
+        inner.note(now, What::Called(Box::new(called)));
         answer
     }
 
     /// Writes down what is no call.
     pub fn note(&self, what: What) {
         let (mut inner, at) = self.present();
-        inner.journal.push(Entry { at, what });
+        inner.note(at, what);
     }
 
-    /// What has happened so far.
+    /// What has happened so far; nothing where only numbers are kept.
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
-        self.present().0.journal.clone()
+        match &self.present().0.record {
+            Record::Journal(journal) => journal.clone(),
+            Record::Tally(_) => Vec::new(),
+        }
     }
 
-    /// What has happened since this was asked last.
+    /// What has happened since this was asked last; nothing where only numbers are kept.
     #[must_use]
     pub fn take_journal(&self) -> Vec<Entry> {
-        std::mem::take(&mut self.present().0.journal)
+        match &mut self.present().0.record {
+            Record::Journal(journal) => std::mem::take(journal),
+            Record::Tally(_) => Vec::new(),
+        }
+    }
+
+    /// What daemons have called since this was asked last. From then on only this is kept, and no journal.
+    pub fn take_tally(&self) -> Tally {
+        let mut present = self.present().0;
+        match std::mem::replace(&mut present.record, Record::Tally(Tally::default())) {
+            Record::Tally(tally) => tally,
+            Record::Journal(_) => Tally::default(),
+        }
+    }
+
+    /// How many updates there have been since the tally was taken last.
+    #[must_use]
+    pub fn updates(&self) -> usize {
+        match &self.present().0.record {
+            Record::Tally(tally) => tally.updates.len(),
+            Record::Journal(_) => 0,
+        }
+    }
+
+    /// The CPU time that AWS has cost the run's thread so far, by which the daemon's can be told from it.
+    #[must_use]
+    pub fn cpu(&self) -> Duration {
+        self.present().0.cpu
+    }
+
+    /// Does something that counts as AWS's work.
+    pub fn at_work<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _present = self.present();
+        work()
     }
 
     /// From now on this goes wrong, and nothing else.
@@ -188,15 +252,59 @@ impl Cloud {
     }
 
     /// The time, with everything done that was due until then.
-    fn present(&self) -> (MutexGuard<'_, Inner>, Timestamp) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
+    fn present(&self) -> (Present<'_>, Timestamp) {
+        let began = cpu::of_thread();
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut inner, now) = (Present { inner, began }, self.clock.now());
         inner.advance(now);
         (inner, now)
     }
 }
 
+/// AWS at work: what it costs is counted.
+struct Present<'a> {
+    inner: MutexGuard<'a, Inner>,
+    began: Duration,
+}
+
+impl Deref for Present<'_> {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+impl DerefMut for Present<'_> {
+    fn deref_mut(&mut self) -> &mut Inner {
+        &mut self.inner
+    }
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        self.inner.cpu += cpu::of_thread().saturating_sub(self.began);
+    }
+}
+
+impl Tally {
+    fn count(&mut self, by: Caller, call: &Call, now: Timestamp) {
+        let Caller::Daemon(_) = by else { return };
+        *self.calls.entry(call.operation.clone()).or_default() += 1;
+        if call.operation == "UpdateService" {
+            let service = call.input["service"].as_str().unwrap_or_default();
+            self.updates.push((now, service.to_owned()));
+        }
+    }
+}
+
 impl Inner {
+    fn note(&mut self, at: Timestamp, what: What) {
+        if let Record::Journal(journal) = &mut self.record {
+            journal.push(Entry { at, what });
+        }
+    }
+
     fn advance(&mut self, now: Timestamp) {
         loop {
             let (timer, event) = (self.core.next_wake(), self.tasks.next());

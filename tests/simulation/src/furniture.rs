@@ -23,9 +23,14 @@ impl World {
         outcome.unwrap_or_default()
     }
 
-    /// The cluster.
+    /// The cluster that every run has.
     pub(crate) fn furnish(&self) {
-        let input = json!({ "clusterName": CLUSTER });
+        self.cluster(CLUSTER);
+    }
+
+    /// A cluster.
+    pub fn cluster(&self, name: &str) {
+        let input = json!({ "clusterName": name });
         self.call(Service::Ecs, "CreateCluster", input);
     }
 
@@ -69,9 +74,36 @@ impl World {
 
     /// A target group behind a load balancer of its own.
     pub fn target_group(&mut self, name: &str) {
-        let input = json!({ "Name": name, "Subnets": ["subnet-a", "subnet-b"] });
+        self.target_groups(name, &[name.to_owned()]);
+    }
+
+    /// Target groups behind one load balancer: all get requests by their host's name, the first one also all others.
+    pub fn target_groups(&mut self, balancer: &str, names: &[String]) {
+        let input = json!({ "Name": balancer, "Subnets": ["subnet-a", "subnet-b"] });
         let made = self.call(Service::Elbv2, "CreateLoadBalancer", input);
         let balancer = &made["LoadBalancers"][0]["LoadBalancerArn"];
+        let mut listener = Value::Null;
+        for (number, name) in names.iter().enumerate() {
+            let group = self.lone_target_group(name);
+            let forward = json!([{ "Type": "forward", "TargetGroupArn": group }]);
+            if listener.is_null() {
+                let input = json!({
+                    "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": "80", "DefaultActions": forward,
+                });
+                let made = self.call(Service::Elbv2, "CreateListener", input);
+                listener.clone_from(&made["Listeners"][0]["ListenerArn"]);
+            } else {
+                let hosts = json!({ "Values": [format!("{name}.example.com")] });
+                let input = json!({
+                    "ListenerArn": listener, "Priority": number.to_string(), "Actions": forward,
+                    "Conditions": [{ "Field": "host-header", "HostHeaderConfig": hosts }],
+                });
+                self.call(Service::Elbv2, "CreateRule", input);
+            }
+        }
+    }
+
+    fn lone_target_group(&mut self, name: &str) -> String {
         let input = json!({
             "Name": name, "Protocol": "HTTP", "Port": "80", "VpcId": "vpc-1", "TargetType": "ip",
             "HealthCheckPath": "/health", "HealthCheckIntervalSeconds": "10",
@@ -82,12 +114,8 @@ impl World {
         let delay = json!([{ "Key": "deregistration_delay.timeout_seconds", "Value": "30" }]);
         let input = json!({ "TargetGroupArn": group, "Attributes": delay });
         self.call(Service::Elbv2, "ModifyTargetGroupAttributes", input);
-        let input = json!({
-            "LoadBalancerArn": balancer, "Protocol": "HTTP", "Port": "80",
-            "DefaultActions": [{ "Type": "forward", "TargetGroupArn": group }],
-        });
-        self.call(Service::Elbv2, "CreateListener", input);
         let arn = group.as_str().unwrap_or_default().to_owned();
-        self.groups.insert(name.to_owned(), arn);
+        self.groups.insert(name.to_owned(), arn.clone());
+        arn
     }
 }

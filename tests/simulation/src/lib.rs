@@ -15,11 +15,14 @@
     reason = "a JSON value has null for every name that it lacks"
 )]
 
+pub mod bounds;
 pub mod checker;
 pub mod clock;
 pub mod cloud;
+pub mod cpu;
 pub mod daemon;
 pub mod end;
+pub mod fleet;
 pub mod furniture;
 pub mod hand;
 pub mod journal;

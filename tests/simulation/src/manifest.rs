@@ -27,6 +27,8 @@ pub struct Manifest {
     pub track: bool,
     /// `desiredCount`; `None` leaves it to autoscaling.
     pub count: Option<u32>,
+    /// Its cluster.
+    pub cluster: String,
     /// The container's environment.
     pub environment: BTreeMap<String, String>,
     /// Labels.
@@ -77,6 +79,7 @@ impl Manifest {
             tag: tag.to_owned(),
             track: false,
             count: Some(1),
+            cluster: CLUSTER.to_owned(),
             environment: BTreeMap::new(),
             labels: BTreeMap::new(),
             security_group: "sg-1".to_owned(),
@@ -115,7 +118,7 @@ impl Manifest {
         let (labels, environment) = (strings(&self.labels), &self.environment);
         writeln!(to, "apiVersion: evenkeel/v1\nkind: Service")?;
         writeln!(to, "metadata: {{name: {name}, labels: {labels}}}\nspec:")?;
-        writeln!(to, "  cluster: {CLUSTER}")?;
+        writeln!(to, "  cluster: {}", self.cluster)?;
         let repository = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}");
         let (tag, track) = (&self.tag, self.track);
         writeln!(

@@ -123,18 +123,15 @@ impl Wire {
             .try_into_http1x()
             .map_err(|error| ConnectorError::other(error.into(), None))?;
         let (head, body) = request.into_parts();
-        let (protocol, call) = wire::decode(&head, body.bytes().unwrap_or_default(), REGION);
+        let decode = || wire::decode(&head, body.bytes().unwrap_or_default(), REGION);
+        let (protocol, call) = self.cloud.at_work(decode);
         let (operation, outcome) = match call {
             Ok(call) => (call.operation.clone(), self.ask(call).await?),
             Err(error) => (String::new(), Err(error)),
         };
-        let response = wire::encode(
-            &protocol,
-            &operation,
-            &outcome,
-            "simulated",
-            self.clock.now(),
-        );
+        let now = self.clock.now();
+        let encode = || wire::encode(&protocol, &operation, &outcome, "simulated", now);
+        let response = self.cloud.at_work(encode);
         let response = response.map(|body| SdkBody::from(body.into_inner().unwrap_or_default()));
         HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
     }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use evenkeel::{daemon::Board, source::Reading, status::ServiceStatus};
+use evenkeel::{daemon::Board, metrics::Metrics, source::Reading, status::ServiceStatus};
 use tokio::{runtime::Builder, sync::watch, time::sleep};
 
 use crate::{
@@ -36,10 +36,11 @@ pub struct World {
     pub resync: Duration,
     pub(crate) files: Files,
     /// ARNs of target groups, by name.
-    pub(crate) groups: BTreeMap<String, String>,
+    pub groups: BTreeMap<String, String>,
     /// Executables and digests of images, by repository and tag.
-    pub(crate) images: BTreeMap<(String, String), (String, String)>,
-    pub(crate) manifests: watch::Sender<Option<Reading>>,
+    pub images: BTreeMap<(String, String), (String, String)>,
+    /// Where daemons read the manifests.
+    pub manifests: watch::Sender<Option<Reading>>,
     daemons: Daemons,
 }
 
@@ -140,6 +141,19 @@ impl World {
         lock(&self.daemons)
             .last()
             .map_or(0, |daemon| daemon.life.calls())
+    }
+
+    /// What the last daemon counts.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let last = lock(&self.daemons)
+            .last()
+            .map(|daemon| daemon.metrics.clone());
+        #[expect(clippy::expect_used, reason = "as the documentation says")]
+        last.expect("a daemon")
     }
 
     /// What the last daemon tells of all services.

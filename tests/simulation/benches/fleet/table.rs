@@ -1,0 +1,66 @@
+//! Figures as tables.
+
+use std::{fmt::Write, time::Duration};
+
+use crate::measure::Figures;
+
+/// Calls per resync and per service of one size.
+pub fn of_size(figures: &Figures) -> String {
+    let mut text = String::new();
+    let Figures {
+        services, clusters, ..
+    } = figures;
+    // Writing to a string does not fail.
+    let _ = writeln!(
+        text,
+        "### {services} services, {clusters} clusters\n\n| | calls per resync | per service |\n|---|---:|---:|"
+    );
+    for (operation, calls) in &figures.calls {
+        let _ = writeln!(
+            text,
+            "| {operation} | {calls:.1} | {:.3} |",
+            calls / *services as f64
+        );
+    }
+    text
+}
+
+/// Everything else, a line for each size.
+pub fn of_all(all: &[Figures]) -> String {
+    let mut text = "| services | first turn | turn | described twice | CPU s a resync | ms of it per service | MiB | edit to write p50 | p99 | \
+         one rollout | all | bound | of it |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+        .to_owned();
+    for figures in all {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {:.3} | {:.3} | {:.1} | {} | {} | {} | {} | {} | {:.2} |",
+            figures.services,
+            seconds(figures.first_turn),
+            seconds(figures.turn),
+            figures.described_twice,
+            figures.cpu.as_secs_f64(),
+            figures.cpu.as_secs_f64() * 1e3 / figures.services as f64,
+            figures.memory as f64 / f64::from(1 << 20),
+            milliseconds(percentile(&figures.edits, 50)),
+            milliseconds(percentile(&figures.edits, 99)),
+            seconds(figures.rollout),
+            seconds(figures.convergence),
+            seconds(figures.bound),
+            figures.convergence.as_secs_f64() / figures.bound.as_secs_f64(),
+        );
+    }
+    text
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    let at = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(at).copied().unwrap_or_default()
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.0} s", time.as_secs_f64())
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{} ms", time.as_millis())
+}
