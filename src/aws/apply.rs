@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    aws::{Aws, AwsError, Operation, ecs},
+    aws::{Aws, AwsError, Operation, Pays, ecs},
     document::{self, Document},
     observed::{self, LiveService, Revision},
     plan::{REGISTERED, Step, Write},
@@ -21,7 +21,7 @@ pub enum Applied {
 }
 
 impl Aws {
-    /// Makes the call. `registered` stands in for [`REGISTERED`] where the input says so.
+    /// Makes the call, which [`Aws::admit`] has taken from the budget. `registered` stands in for [`REGISTERED`] where the input says so.
     ///
     /// # Errors
     /// As AWS says. After [`Class::Unreachable`](crate::aws::Class::Unreachable) the write may have been done.
@@ -29,9 +29,13 @@ impl Aws {
         let operation = Operation::of(step.operation);
         let input = with_registered(&step.input, registered);
         let client = &self.clients.ecs_writes;
+        let this = Self {
+            pays: Pays::Before,
+            ..self.clone()
+        };
         match step.operation {
             Write::RegisterTaskDefinition => {
-                let answer = ecs!(self, operation, client.register_task_definition(), input)?;
+                let answer = ecs!(this, operation, client.register_task_definition(), input)?;
                 let document = answer
                     .document
                     .get("taskDefinition")
@@ -47,29 +51,29 @@ impl Aws {
                 Ok(Applied::Registered(revision))
             }
             Write::CreateService => {
-                let answer = ecs!(self, operation, client.create_service(), input)?;
+                let answer = ecs!(this, operation, client.create_service(), input)?;
                 Ok(Applied::Service(service_of(&answer.document)))
             }
             Write::UpdateService => {
-                let answer = ecs!(self, operation, client.update_service(), input)?;
+                let answer = ecs!(this, operation, client.update_service(), input)?;
                 Ok(Applied::Service(service_of(&answer.document)))
             }
             Write::StopServiceDeployment => {
-                ecs!(self, operation, client.stop_service_deployment(), input)
+                ecs!(this, operation, client.stop_service_deployment(), input)
                     .map(|_| Applied::Done)
             }
             Write::DeregisterTaskDefinition => {
-                ecs!(self, operation, client.deregister_task_definition(), input)
+                ecs!(this, operation, client.deregister_task_definition(), input)
                     .map(|_| Applied::Done)
             }
             Write::TagResource => {
-                ecs!(self, operation, client.tag_resource(), input).map(|_| Applied::Done)
+                ecs!(this, operation, client.tag_resource(), input).map(|_| Applied::Done)
             }
             Write::UntagResource => {
-                ecs!(self, operation, client.untag_resource(), input).map(|_| Applied::Done)
+                ecs!(this, operation, client.untag_resource(), input).map(|_| Applied::Done)
             }
             Write::CreateLogGroup | Write::PutRetentionPolicy | Write::DeleteRetentionPolicy => {
-                self.apply_to_logs(step.operation, operation, &input)
+                this.apply_to_logs(step.operation, operation, &input)
                     .await
                     .map(|()| Applied::Done)
             }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::json;
 
 use crate::{
-    aws::{Aws, AwsError, Operation, ecs, observe::object},
+    aws::{Ahead, Aws, AwsError, Operation, ecs, observe::object},
     document::{self, Document},
     manifest::Manifest,
     observed::{Outcome, PastDeployment, TaskFailure},
@@ -33,29 +33,52 @@ impl Aws {
         cluster: &str,
         name: &str,
     ) -> Result<Vec<PastDeployment>, AwsError> {
-        self.history_of(cluster, name, &mut Past::default()).await
+        let listed = self.list_deployments(cluster, name).await?;
+        self.history_of(cluster, name, &listed, &mut Past::default())
+            .await
     }
 
-    /// The newest deployments, newest first.
+    /// The newest deployments, newest first. Where none has failed, only what the list says of them: what they aimed at
+    /// is of no interest.
     pub(super) async fn history(
         &self,
         manifest: &Manifest,
         past: &mut Past,
+        ahead: &mut Ahead,
     ) -> Result<Vec<PastDeployment>, AwsError> {
-        self.history_of(&manifest.cluster, &manifest.name, past)
-            .await
+        let (cluster, name) = (&manifest.cluster, &manifest.name);
+        let listed = match ahead.deployments.take() {
+            Some(listed) => listed?,
+            None => self.list_deployments(cluster, name).await?,
+        };
+        if listed.iter().all(has_succeeded) {
+            return Ok(listed.iter().map(told_by_list).collect());
+        }
+        self.history_of(cluster, name, &listed, past).await
+    }
+
+    /// The newest deployments as ListServiceDeployments has them.
+    pub(super) async fn list_deployments(
+        &self,
+        cluster: &str,
+        name: &str,
+    ) -> Result<Vec<Document>, AwsError> {
+        let input = object(json!({"cluster": cluster, "service": name, "maxResults": LOOKED_AT}));
+        let request = self.clients.ecs.list_service_deployments();
+        let listed = ecs!(self, Operation::LIST_SERVICE_DEPLOYMENTS, request, input)?;
+        let deployments = document::objects(&listed.document, "serviceDeployments");
+        Ok(deployments.cloned().collect())
     }
 
     async fn history_of(
         &self,
         cluster: &str,
         name: &str,
+        listed: &[Document],
         past: &mut Past,
     ) -> Result<Vec<PastDeployment>, AwsError> {
-        let input = object(json!({"cluster": cluster, "service": name, "maxResults": LOOKED_AT}));
-        let request = self.clients.ecs.list_service_deployments();
-        let listed = ecs!(self, Operation::LIST_SERVICE_DEPLOYMENTS, request, input)?;
-        let arns: Vec<_> = document::objects(&listed.document, "serviceDeployments")
+        let arns: Vec<_> = listed
+            .iter()
             .map(|deployment| document::text(deployment, "serviceDeploymentArn").to_owned())
             .collect();
         if arns.is_empty() {
@@ -221,6 +244,25 @@ fn target_revision(deployment: &Document) -> &str {
     target
         .map(|target| document::text(target, "arn"))
         .unwrap_or_default()
+}
+
+/// Whether the list alone says that a deployment has succeeded. What has stopped, or still runs, may have tripped the
+/// circuit breaker, which only its description says.
+fn has_succeeded(listed: &Document) -> bool {
+    document::text(listed, "status") == "SUCCESSFUL"
+}
+
+fn told_by_list(listed: &Document) -> PastDeployment {
+    PastDeployment {
+        arn: document::text(listed, "serviceDeploymentArn").to_owned(),
+        outcome: outcome(listed),
+        reason: document::text(listed, "statusReason").to_owned(),
+        created_at: document::time(listed, "createdAt"),
+        finished_at: document::time(listed, "finishedAt"),
+        revision: Document::new(),
+        definition: None,
+        failure: None,
+    }
 }
 
 /// The statuses of "View service history using Amazon ECS service deployments" in the Developer Guide.

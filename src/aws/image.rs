@@ -1,7 +1,7 @@
 //! What a manifest's image means: a digest, once, and then the same until the manifest changes.
 
 use crate::{
-    aws::{Aws, AwsError, Memory, Operation},
+    aws::{Ahead, Aws, AwsError, Memory, Operation},
     document,
     manifest::{self, Manifest},
     observed::{Image, LiveService, Pinned, Revision},
@@ -17,6 +17,7 @@ impl Aws {
         service: Option<&LiveService>,
         definition: Option<&Revision>,
         memory: &mut Memory,
+        ahead: &mut Ahead,
     ) -> Result<Image, AwsError> {
         let Some(image) = &manifest.image else {
             return Ok(Image::NotUsed);
@@ -42,7 +43,10 @@ impl Aws {
                 return Ok(known.clone());
             }
         }
-        let mut found = self.resolve_tag(image, registry).await?;
+        let mut found = match ahead.image.take() {
+            Some(found) => found?,
+            None => self.resolve_tag(image, registry).await?,
+        };
         match &mut found {
             Image::Resolved { .. } => {
                 memory.image = Some((manifest.digest.clone(), found.clone()));
@@ -56,6 +60,16 @@ impl Aws {
             Image::NotUsed => {}
         }
         Ok(found)
+    }
+
+    /// What the tag of a manifest's image means at present; `None` where nobody can be asked.
+    pub(super) async fn image_of_tag(
+        &self,
+        manifest: &Manifest,
+    ) -> Option<Result<Image, AwsError>> {
+        let image = manifest.image.as_ref()?;
+        let registry = ecr_account(&image.repository)?;
+        Some(self.resolve_tag(image, registry).await)
     }
 
     /// What ECR still has, though its tag is gone.

@@ -1,11 +1,9 @@
 //! What looks at one service pass on to each other, within one process.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    aws::history::Past,
+    aws::{history::Past, log_group::KeptLogGroup, rotation::Kept, target_health::KeptTargets},
     manifest::Manifest,
     observed::{Image, Observed, Progress, Revision},
     plan::{self, Lessons},
@@ -28,9 +26,9 @@ pub struct Memory {
     /// What was registered a short while ago, and when: lists may not show it yet.
     registered: Vec<(Revision, Timestamp)>,
     /// Revisions are counted once per definition that the service names.
-    pub(super) tidied: Option<String>,
-    /// Targets that were no tasks of the service at the last look; those of a task that is leaving are so for a moment.
-    pub(super) strangers: BTreeSet<String>,
+    pub(super) tidied: Kept<String>,
+    pub(super) targets: KeptTargets,
+    pub(super) log_group: KeptLogGroup,
     progress: Option<Progress>,
     unhealthy_since: Option<Timestamp>,
 }
@@ -45,6 +43,11 @@ impl Memory {
     pub fn forget_registered(&mut self, arn: Option<&str>) {
         self.registered
             .retain(|(revision, _)| arn.is_some_and(|arn| revision.arn() != arn));
+    }
+
+    /// The log group is not as it was.
+    pub fn forget_log_group(&mut self) {
+        self.log_group.forget();
     }
 
     /// A list of revisions, newest first, with what was registered and it does not show yet.

@@ -1,10 +1,12 @@
 //! The shell around the AWS SDK: the only place that calls AWS. It has two verbs, observe and apply.
 
+mod ahead;
 mod apply;
 mod budget;
 mod clients;
 mod clock;
 mod cluster;
+mod definitions;
 mod delete;
 mod error;
 mod explain;
@@ -12,23 +14,27 @@ mod fence;
 mod history;
 mod image;
 mod json;
+mod log_group;
 mod logs;
 mod memory;
 mod objects;
 mod observe;
 mod operation;
 mod preflight;
+mod rotation;
 mod target_health;
 mod tasks;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
+pub use ahead::Ahead;
 pub use apply::Applied;
-pub use budget::{Bucket, Budget};
+pub use budget::{Bucket, Budget, Urgency};
 pub use clients::Clients;
 pub use clock::Clock;
 pub use delete::Deleter;
@@ -41,17 +47,33 @@ pub use objects::{Entry, Object, OnlyIf, Put, S3Url, S3UrlError, is_plain};
 pub use observe::{Described, SERVICES_PER_CALL, Seen};
 pub use operation::Operation;
 pub use preflight::{ClusterState, TargetGroup};
+pub use rotation::Rotation;
 
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, plan::Step};
+
+/// How long a look waits for what it asks in turn.
+const IN_TURN: Duration = Duration::from_secs(5);
+
+/// When a call is taken from the budget.
+#[derive(Debug, Clone, Copy)]
+enum Pays {
+    /// When it is made.
+    Now(Urgency),
+    /// It has been, by [`Aws::admit`].
+    Before,
+}
 
 /// AWS, within our budget of calls and counted.
 #[derive(Debug, Clone)]
 pub struct Aws {
     clients: Clients,
     budget: Arc<Budget>,
+    pays: Pays,
+    hurry: CancellationToken,
+    rotation: Rotation,
     fence: Fence,
     metrics: Metrics,
-    definitions: observe::Definitions,
+    definitions: definitions::Definitions,
     homes: cluster::Homes,
 }
 
@@ -61,9 +83,12 @@ impl Aws {
         Self {
             clients,
             budget: Arc::default(),
+            pays: Pays::Now(Urgency::Edit),
+            hurry: CancellationToken::new(),
+            rotation: Rotation::default(),
             fence: Fence::open(),
             metrics,
-            definitions: observe::Definitions::default(),
+            definitions: definitions::Definitions::default(),
             homes: cluster::Homes::default(),
         }
     }
@@ -72,6 +97,58 @@ impl Aws {
     #[must_use]
     pub fn behind(self, fence: Fence) -> Self {
         Self { fence, ..self }
+    }
+
+    /// The same, for calls that are so urgent, and from `hurry` on as urgent as they can be: somebody waits for what comes
+    /// after them.
+    #[must_use]
+    pub fn at(&self, urgency: Urgency, hurry: CancellationToken) -> Self {
+        Self {
+            pays: Pays::Now(urgency),
+            hurry,
+            ..self.clone()
+        }
+    }
+
+    /// The same, for calls that are no less urgent than this.
+    #[must_use]
+    pub fn raised(&self, urgency: Urgency) -> Self {
+        let pays = match self.pays {
+            Pays::Now(before) => Pays::Now(before.min(urgency)),
+            Pays::Before => Pays::Before,
+        };
+        Self {
+            pays,
+            ..self.clone()
+        }
+    }
+
+    /// The same for one call of this bucket, which it takes from the budget now; `None` when that takes too long for
+    /// something that may as well be asked by the next look.
+    async fn in_turn(&self, bucket: Bucket) -> Option<Self> {
+        if let Pays::Now(urgency) = self.pays {
+            let take = self.budget.take(bucket, urgency);
+            let take = self.hurry.run_until_cancelled(take);
+            timeout(IN_TURN, take).await.ok()??;
+        }
+        Some(Self {
+            pays: Pays::Before,
+            ..self.clone()
+        })
+    }
+
+    /// The same, which asks for some things only in turn.
+    #[must_use]
+    pub fn in_rotation(self, rotation: Rotation) -> Self {
+        Self { rotation, ..self }
+    }
+
+    /// Takes the calls of these steps from the budget, and returns from when on they may be made. So a service that waits
+    /// for a quota takes up no place meanwhile.
+    pub fn admit(&self, steps: &[Step]) -> Instant {
+        let operations = steps.iter().map(|step| Operation::of(step.operation));
+        let times = operations.map(|operation| self.budget.reserve(operation.bucket));
+        times.max().unwrap_or_else(Instant::now)
     }
 
     /// The clock that calls are signed with.
@@ -89,11 +166,18 @@ impl Aws {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let waited = self.budget.take(operation.bucket).await;
-        self.metrics
-            .budget_wait
-            .with_label_values(&[operation.bucket.name()])
-            .inc_by(waited.as_secs_f64());
+        if let Pays::Now(urgency) = self.pays {
+            let began = Instant::now();
+            let take = self.budget.take(operation.bucket, urgency);
+            if self.hurry.run_until_cancelled(take).await.is_none() {
+                self.budget.take(operation.bucket, Urgency::Edit).await;
+            }
+            let waited = began.elapsed();
+            self.metrics
+                .budget_wait
+                .with_label_values(&[operation.bucket.name()])
+                .inc_by(waited.as_secs_f64());
+        }
         // Last, after everything that takes time.
         if operation.is_fenced {
             self.fence.check(operation)?;

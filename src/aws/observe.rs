@@ -1,23 +1,21 @@
 //! Looking at one service, and at what its manifest names. Reads only.
 //!
-//! Every service costs its share of one DescribeServices, one DescribeTargetHealth and one DescribeLogGroups. The rest
-//! is asked only when something differs: a revision never changes and is described once per process.
+//! Every service costs its share of one DescribeServices, and in its turn one DescribeTargetHealth and one
+//! DescribeLogGroups. The rest is asked only when something differs: a revision never changes and is described once per
+//! process.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
-    aws::{Aws, AwsError, Class, Memory, Operation, ecs},
+    aws::{Ahead, Aws, AwsError, Class, Memory, Operation, ecs},
     desired::{Desired, Settings},
     document::{self, Document},
     manifest::Manifest,
-    observed::{self, LiveService, LogGroup, Observed, Revision},
-    plan, tags,
+    observed::{LiveService, Observed, Revision},
+    plan,
 };
 
 /// One look at one service.
@@ -28,13 +26,6 @@ pub struct Seen {
     /// What there is.
     pub observed: Observed,
 }
-
-/// Definitions by ARN. A registered definition never changes.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Definitions(Arc<Mutex<HashMap<String, Revision>>>);
-
-/// More than this and the cache starts anew; a definition is a few kilobytes.
-const DEFINITIONS_KEPT: usize = 4_000;
 
 /// The answer to DescribeServices for one name; an error when AWS did not say.
 pub type Described = Result<Option<LiveService>, AwsError>;
@@ -102,6 +93,7 @@ impl Aws {
         service: Option<LiveService>,
         aws_time: Timestamp,
         memory: &mut Memory,
+        ahead: &mut Ahead,
     ) -> Result<Seen, AwsError> {
         self.check_home(manifest).await?;
         let definition = match &service {
@@ -109,12 +101,23 @@ impl Aws {
             None => None,
         };
         let image = self
-            .image(manifest, service.as_ref(), definition.as_ref(), memory)
+            .image(
+                manifest,
+                service.as_ref(),
+                definition.as_ref(),
+                memory,
+                ahead,
+            )
             .await?;
         let desired = Desired::new(Arc::clone(manifest), settings, &image);
         let (targets, log_group) = tokio::try_join!(
-            self.targets(manifest, service.as_ref(), &mut memory.strangers),
-            self.log_group(manifest)
+            self.targets(
+                manifest,
+                service.as_ref(),
+                ahead.is_asked(),
+                &mut memory.targets
+            ),
+            self.log_group(manifest, service.is_some(), &mut memory.log_group)
         )?;
         let rival = match &service {
             Some(_) => None,
@@ -122,10 +125,12 @@ impl Aws {
         };
         let revisions =
             if self.needs_revisions(&desired, service.as_ref(), definition.as_ref(), memory) {
-                let listed = self.revisions(&desired).await?;
+                let listed = self.revisions(&desired, ahead).await?;
                 let revisions = memory.with_registered(listed, aws_time);
-                let settled = service.as_ref().filter(|service| service.is_settled());
-                memory.tidied = settled.map(|service| service.task_definition().to_owned());
+                if let Some(settled) = service.as_ref().filter(|service| service.is_settled()) {
+                    let named = settled.task_definition().to_owned();
+                    memory.tidied.keep(named, self.rotation.revisions);
+                }
                 revisions
             } else {
                 Vec::new()
@@ -145,120 +150,55 @@ impl Aws {
         };
         memory.follow(manifest, &mut observed);
         if plan::needs_history(&desired, &observed) {
-            observed.history = self.history(manifest, &mut memory.past).await?;
+            observed.history = self.history(manifest, &mut memory.past, ahead).await?;
         }
         Ok(Seen { desired, observed })
     }
 
-    /// A definition by ARN; asked once per process.
-    ///
-    /// # Errors
-    /// When AWS does not tell it.
-    pub async fn describe_definition(&self, arn: &str) -> Result<Revision, AwsError> {
-        if let Some(known) = self
-            .definitions
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(arn)
-        {
-            return Ok(known.clone());
-        }
-        let input = object(json!({"taskDefinition": arn, "include": ["TAGS"]}));
-        let request = self.clients.ecs.describe_task_definition();
-        let answer = ecs!(self, Operation::DESCRIBE_TASK_DEFINITION, request, input)?;
-        let document = answer
-            .document
-            .get("taskDefinition")
-            .and_then(|value| value.as_object())
-            .cloned();
-        let revision = Revision {
-            document: document.unwrap_or_default(),
-            tags: observed::tags(&answer.document),
-        };
-        if revision.arn().is_empty() {
-            return Err(AwsError::unreadable(Operation::DESCRIBE_TASK_DEFINITION));
-        }
-        let mut known = self
-            .definitions
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= DEFINITIONS_KEPT {
-            known.clear();
-        }
-        known.insert(arn.to_owned(), revision.clone());
-        Ok(revision)
-    }
-
-    async fn log_group(&self, manifest: &Manifest) -> Result<LogGroup, AwsError> {
-        let Some(wanted) = &manifest.log_group else {
-            return Ok(LogGroup::NotDeclared);
-        };
-        let request = self
-            .clients
-            .logs
-            .describe_log_groups()
-            .log_group_name_prefix(&wanted.name);
-        let answer = self
-            .call(Operation::DESCRIBE_LOG_GROUPS, request.send())
-            .await?;
-        // Groups come sorted by name, so the exact one is on the first page or nowhere.
-        let found = answer
-            .log_groups()
-            .iter()
-            .find(|group| group.log_group_name() == Some(&wanted.name));
-        let Some(group) = found else {
-            return Ok(LogGroup::Missing);
-        };
-        let retention_in_days = group
-            .retention_in_days()
-            .and_then(|days| u32::try_from(days).ok());
-        let owner = match group.log_group_arn() {
-            Some(arn) if retention_in_days != wanted.retention_in_days => {
-                let request = self.clients.logs.list_tags_for_resource().resource_arn(arn);
-                let answer = self
-                    .call(Operation::LIST_LOG_GROUP_TAGS, request.send())
-                    .await?;
-                answer
-                    .tags()
-                    .and_then(|tags| tags.get(tags::OWNER))
-                    .cloned()
-            }
-            Some(_) | None => None,
-        };
-        Ok(LogGroup::Present {
-            retention_in_days,
-            owner,
-        })
-    }
-
-    /// When a definition has to be found or registered, and once for each that the service has come to name, so that
-    /// old ones can be given up.
+    /// When a definition has to be found or registered, and once for each that the service has come to name, in its turn, so
+    /// that old ones can be given up.
     fn needs_revisions(
         &self,
         desired: &Desired,
         service: Option<&LiveService>,
         definition: Option<&Revision>,
-        memory: &Memory,
+        memory: &mut Memory,
     ) -> bool {
         let (Some(service), Some(definition)) = (service, definition) else {
             return desired.definition.is_some();
         };
         let differs = !plan::not_registered(desired, &definition.document).is_empty();
+        let is_tidied = |of: &String| of == service.task_definition();
         differs
-            || (service.is_settled() && memory.tidied.as_deref() != Some(service.task_definition()))
+            || service.is_settled()
+                && !memory.tidied.value().is_some_and(is_tidied)
+                && memory.tidied.is_due(self.rotation.revisions)
     }
 
-    /// The active revisions of the manifest's family, newest first: as many as are kept, and a few to give up.
-    async fn revisions(&self, desired: &Desired) -> Result<Vec<Revision>, AwsError> {
-        let family = document::text(&desired.manifest.task_definition, "family");
-        let many = desired
-            .manifest
-            .rollout
-            .keep_revisions
-            .saturating_add(10)
-            .min(100);
+    /// The active revisions of the manifest's family, newest first.
+    async fn revisions(
+        &self,
+        desired: &Desired,
+        ahead: &mut Ahead,
+    ) -> Result<Vec<Revision>, AwsError> {
+        let listed = match ahead.revisions.take() {
+            Some(listed) => listed?,
+            None => self.list_revisions(&desired.manifest).await?,
+        };
+        let mut revisions = Vec::new();
+        for arn in listed {
+            revisions.push(self.describe_definition(&arn).await?);
+        }
+        Ok(revisions)
+    }
+
+    /// The ARNs of the newest revisions of the manifest's family: as many as are kept, and a few to give up.
+    pub(super) async fn list_revisions(
+        &self,
+        manifest: &Manifest,
+    ) -> Result<Vec<String>, AwsError> {
+        let family = document::text(&manifest.task_definition, "family");
+        let many = manifest.rollout.keep_revisions.saturating_add(10).min(100);
         let input = object(json!({"familyPrefix": family, "sort": "DESC", "maxResults": many}));
         let answer = ecs!(
             self,
@@ -266,11 +206,8 @@ impl Aws {
             self.clients.ecs.list_task_definitions(),
             input
         )?;
-        let mut revisions = Vec::new();
-        for arn in document::texts(&answer.document, "taskDefinitionArns") {
-            revisions.push(self.describe_definition(arn).await?);
-        }
-        Ok(revisions)
+        let arns = document::texts(&answer.document, "taskDefinitionArns");
+        Ok(arns.map(str::to_owned).collect())
     }
 }
 

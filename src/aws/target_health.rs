@@ -9,25 +9,82 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    aws::{Aws, AwsError, Operation},
+    aws::{Aws, AwsError, Bucket, Operation, rotation::Kept},
     document::{self, Document},
     manifest::Manifest,
     observed::{LiveService, Targets},
 };
 
+/// What looks keep of a service's targets.
+#[derive(Debug, Default)]
+pub(super) struct KeptTargets {
+    /// The target groups that were asked, and what they said.
+    found: Kept<(Vec<String>, Option<Targets>)>,
+    /// Targets that were no tasks of the service at the last look; those of a task that is leaving are so for a moment.
+    strangers: BTreeSet<String>,
+}
+
+enum Asks {
+    Now,
+    InTurn,
+    Not,
+}
+
 impl Aws {
     /// The targets of the manifest's target group; of the one with the fewest healthy targets when it has several.
-    /// `None` without a load balancer.
+    /// `None` without a load balancer, and where the first turn has not come yet.
     pub(super) async fn targets(
         &self,
         manifest: &Manifest,
         service: Option<&LiveService>,
+        hurries: bool,
+        kept: &mut KeptTargets,
+    ) -> Result<Option<Targets>, AwsError> {
+        let groups: Vec<_> = groups(&manifest.service).map(str::to_owned).collect();
+        let turn = self.rotation.targets;
+        let known = kept.found.value().filter(|(of, _)| *of == groups);
+        let known = known.map(|(_, targets)| targets.clone());
+        let is_turn = kept.found.is_due(turn);
+        // What an edit begins with is not judged by its health.
+        let asks = match (service, &known) {
+            (Some(_), Some(_)) if hurries => Asks::Not,
+            (Some(service), Some(Some(known))) if is_below(manifest, service, known) => Asks::Now,
+            (None, _) => Asks::Now,
+            (Some(_), _) if turn.is_zero() => Asks::Now,
+            // Of a rollout, tasks tell as well.
+            (Some(service), _) if is_turn || !service.is_settled() => Asks::InTurn,
+            (Some(_), _) => Asks::Not,
+        };
+        let payer = match asks {
+            Asks::Now => Some(self.clone()),
+            Asks::InTurn => self.in_turn(Bucket::LoadBalancing).await,
+            Asks::Not => None,
+        };
+        let Some(payer) = payer else {
+            return Ok(known.flatten());
+        };
+        let strangers = &mut kept.strangers;
+        let found = self
+            .ask_targets(&payer, manifest, service, &groups, strangers)
+            .await?;
+        kept.found.keep((groups, found.clone()), turn);
+        Ok(found)
+    }
+
+    /// `payer` asks for the first group.
+    async fn ask_targets(
+        &self,
+        payer: &Self,
+        manifest: &Manifest,
+        service: Option<&LiveService>,
+        groups: &[String],
         strangers: &mut BTreeSet<String>,
     ) -> Result<Option<Targets>, AwsError> {
         let before = mem::take(strangers);
         let mut worst: Option<Targets> = None;
-        for group in groups(&manifest.service) {
-            let mut states = self.target_states(group).await?;
+        for (number, group) in groups.iter().enumerate() {
+            let aws = if number == 0 { payer } else { self };
+            let mut states = aws.target_states(group).await?;
             let total = u32::try_from(states.len()).unwrap_or(u32::MAX);
             let mut foreign = Vec::new();
             // Listing tasks costs two calls, so it is done only when there are more targets than tasks.
@@ -97,6 +154,12 @@ impl Aws {
         let told = || tasks.found.iter().flat_map(addresses).collect();
         Ok(tasks.is_complete.then(told))
     }
+}
+
+/// Whether fewer are healthy than the manifest wants.
+fn is_below(manifest: &Manifest, service: &LiveService, known: &Targets) -> bool {
+    let wanted = manifest.target_health.as_ref();
+    wanted.is_some_and(|wanted| known.healthy < wanted.minimum_healthy.min(service.desired_count()))
 }
 
 /// Whether a target, `ADDRESS:PORT`, may be one of the tasks with these addresses. Instances, and what has an address of

@@ -7,7 +7,7 @@ use jiff::Zoned;
 use tokio::time::Instant;
 
 use crate::{
-    aws::{Aws, AwsError, Class, Fence, Memory, S3Url, Seen},
+    aws::{Ahead, Aws, AwsError, Class, Fence, Memory, S3Url, Seen},
     cli::{
         exit,
         inputs::Inputs,
@@ -160,7 +160,14 @@ impl One<'_> {
             .await;
         let service = described.remove(&self.manifest.name).transpose()?.flatten();
         self.aws
-            .observe(self.manifest, self.settings, service, time, memory)
+            .observe(
+                self.manifest,
+                self.settings,
+                service,
+                time,
+                memory,
+                &mut Ahead::default(),
+            )
             .await
     }
 

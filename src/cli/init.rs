@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::{
-    aws::{Aws, Memory},
+    aws::{Ahead, Aws, Memory},
     cli::{
         exit::{self, Deadline},
         inputs, output,
@@ -128,7 +128,14 @@ impl Init {
     ) -> Result<(), exit::Code> {
         let mut memory = Memory::default();
         let seen = aws
-            .observe(manifest, settings, Some(service), time, &mut memory)
+            .observe(
+                manifest,
+                settings,
+                Some(service),
+                time,
+                &mut memory,
+                &mut Ahead::default(),
+            )
             .await
             .map_err(|error| exit::fail(&error.to_string()))?;
         let plan = plan::plan(&seen.desired, &seen.observed, &Lessons::default());

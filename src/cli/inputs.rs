@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 use clap::Args;
 
 use crate::{
-    aws::{Aws, AwsError, Clients, Memory, SERVICES_PER_CALL, Seen},
+    aws::{Ahead, Aws, AwsError, Clients, Memory, SERVICES_PER_CALL, Seen},
     cli::{exit, output},
     desired::Settings,
     manifest::{self, Manifest, Options, SourceFile},
@@ -191,7 +191,15 @@ pub(super) async fn look(
                 let memory = memories.entry(manifest.key()).or_default();
                 let look = match described.remove(&manifest.name) {
                     Some(Ok(service)) => {
-                        aws.observe(manifest, settings, service, time, memory).await
+                        aws.observe(
+                            manifest,
+                            settings,
+                            service,
+                            time,
+                            memory,
+                            &mut Ahead::default(),
+                        )
+                        .await
                     }
                     Some(Err(error)) => Err(error),
                     None => continue,

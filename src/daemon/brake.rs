@@ -22,6 +22,9 @@ const SAMPLE: usize = 50;
 pub(super) struct Brake {
     resync: Duration,
     services: BTreeMap<Key, Seen>,
+    /// Those that want a deployment that no edit asked for: nearly always none, of many.
+    wanting: BTreeSet<Key>,
+    refused: BTreeSet<Key>,
 }
 
 #[derive(Debug, Default)]
@@ -34,7 +37,6 @@ struct Seen {
     wants_since: Option<Instant>,
     /// When it last got one.
     started: Option<Instant>,
-    is_refused: bool,
 }
 
 impl Brake {
@@ -42,12 +44,16 @@ impl Brake {
         Self {
             resync,
             services: BTreeMap::new(),
+            wanting: BTreeSet::new(),
+            refused: BTreeSet::new(),
         }
     }
 
     /// The services there are now.
     pub(super) fn set(&mut self, keys: &BTreeSet<Key>) {
         self.services.retain(|key, _| keys.contains(key));
+        self.wanting.retain(|key| keys.contains(key));
+        self.refused.retain(|key| keys.contains(key));
         for key in keys {
             self.services.entry(key.clone()).or_default();
         }
@@ -73,11 +79,13 @@ impl Brake {
         };
         seen.at = Some(now);
         seen.failed = false;
-        seen.is_refused = false;
+        self.refused.remove(key);
         if !wants {
             seen.wants_since = None;
+            self.wanting.remove(key);
             return Permit::Granted;
         }
+        self.wanting.insert(key.clone());
         let since = *seen.wants_since.get_or_insert(now);
         let sample: Vec<_> = self
             .services
@@ -94,12 +102,11 @@ impl Brake {
             .filter(|seen| seen.wants_since.is_some() || seen.has_started_since(now, self.resync))
             .count();
         let is_refused = wanting >= AT_LEAST && wanting * ONE_IN > of;
-        if let Some(seen) = self.services.get_mut(key) {
-            seen.is_refused = is_refused;
-            if !is_refused {
-                // Should the write fail, it wants the same still, and the others need not be looked at again for that.
-                seen.started = Some(now);
-            }
+        if is_refused {
+            self.refused.insert(key.clone());
+        } else if let Some(seen) = self.services.get_mut(key) {
+            // Should the write fail, it wants the same still, and the others need not be looked at again for that.
+            seen.started = Some(now);
         }
         if is_refused {
             Permit::Refused(format!(
@@ -113,16 +120,14 @@ impl Brake {
 
     /// Whether any service is refused what it wants.
     pub(super) fn is_engaged(&self) -> bool {
-        self.services.values().any(|seen| seen.is_refused)
+        !self.refused.is_empty()
     }
 
     /// The services that have to be looked at before those that wait can be answered.
     pub(super) fn awaited(&self) -> Vec<Key> {
-        let oldest = self
-            .services
-            .values()
-            .filter(|seen| !seen.is_refused)
-            .filter_map(|seen| seen.wants_since)
+        let waiting = self.wanting.difference(&self.refused);
+        let oldest = waiting
+            .filter_map(|key| self.services.get(key)?.wants_since)
             .max();
         let Some(since) = oldest else {
             return Vec::new();

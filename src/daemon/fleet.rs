@@ -18,11 +18,17 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    aws::{Aws, AwsError, Described, SERVICES_PER_CALL},
-    daemon::{Board, board::Key, brake::Brake, queue::Queue, report::Reporter},
+    aws::{Ahead, Aws, AwsError, Described, Rotation, Urgency},
+    daemon::{
+        Board,
+        board::Key,
+        brake::Brake,
+        queue::{Batch, Queue},
+        report::Reporter,
+    },
     desired::Settings,
     manifest::{self, Manifest, ManifestSet},
-    reconcile::{self, Carried, Next, Passed, Permit},
+    reconcile::{self, Carried, Look, Next, Passed, Permit},
     source::Reading,
     status::ServiceStatus,
 };
@@ -32,7 +38,7 @@ const STOP_WITHIN: Duration = Duration::from_millis(3_500);
 /// How many resyncs there are between two looks for services without a manifest.
 const CENSUS: u32 = 10;
 /// How old the gauges of the queue may become.
-const GAUGES: Duration = Duration::from_secs(5);
+const GAUGES: Duration = Duration::from_secs(1);
 
 /// How the loop behaves.
 #[derive(Debug, Clone)]
@@ -58,6 +64,8 @@ pub struct Fleet {
     brake: Arc<Mutex<Brake>>,
     /// When services without a manifest are looked for again, once a turn over the fleet has ended.
     next_census: Instant,
+    /// When the gauges of the queue are told again.
+    gauges_at: Instant,
     work: JoinSet<Done>,
     working_on: HashMap<Id, Vec<Key>>,
 }
@@ -75,14 +83,26 @@ pub struct Ended {
 struct Service {
     manifest: Arc<Manifest>,
     carried: Carried,
+    /// Its manifest has changed while it was worked on: what follows is waited for.
+    hurry: CancellationToken,
 }
 
 #[derive(Debug)]
 enum Done {
-    Described(Vec<(Key, Described, Timestamp)>),
+    Described(Vec<Looked>),
     Passed(Box<(Key, Carried, Passed, Duration)>),
     /// The services of a cluster that have our owner tag and no manifest.
     Counted(String, Result<Vec<ServiceStatus>, AwsError>),
+}
+
+/// What a description says of one service.
+#[derive(Debug)]
+struct Looked {
+    key: Key,
+    described: Described,
+    time: Timestamp,
+    urgency: Urgency,
+    ahead: Ahead,
 }
 
 impl Fleet {
@@ -99,6 +119,7 @@ impl Fleet {
             queue: Queue::new(pace.resync),
             brake: Arc::new(Mutex::new(Brake::new(pace.resync))),
             next_census: Instant::now(),
+            gauges_at: Instant::now(),
             pace,
             board,
             reporter,
@@ -179,22 +200,37 @@ impl Fleet {
 
     fn follow_set(&mut self, next: &ManifestSet) {
         let now = Instant::now();
+        // Those that there are at the start have been there before, and are looked at together.
+        let urgency = if self.services.is_empty() {
+            Urgency::Resync
+        } else {
+            Urgency::Edit
+        };
         for manifest in &next.manifests {
             let key = manifest.key();
             match self.services.get_mut(&key) {
                 Some(service) if *service.manifest == *manifest => continue,
-                Some(service) => service.manifest = Arc::new(manifest.clone()),
+                Some(service) => {
+                    service.manifest = Arc::new(manifest.clone());
+                    service.hurry.cancel();
+                }
                 None => {
                     let service = Service {
                         manifest: Arc::new(manifest.clone()),
                         carried: Carried::default(),
+                        hurry: CancellationToken::new(),
                     };
                     self.services.insert(key.clone(), service);
                 }
             }
-            self.queue.changed(&key, now);
+            self.queue.changed(&key, urgency, now);
         }
         let acting: BTreeSet<_> = next.manifests.iter().map(Manifest::key).collect();
+        let count = |has: fn(&&Manifest) -> bool| next.manifests.iter().filter(has).count();
+        let balanced = count(|manifest| manifest.service.contains_key("loadBalancers"));
+        let logging = count(|manifest| manifest.log_group.is_some());
+        let rotation = Rotation::of(acting.len(), balanced, logging, self.pace.resync);
+        self.aws = self.aws.clone().in_rotation(rotation);
         let clusters = acting.iter().map(|(cluster, _)| cluster.as_str()).collect();
         self.board.keep_answers(&clusters);
         self.brake().set(&acting);
@@ -213,29 +249,20 @@ impl Fleet {
     /// Hands out what is due, and says when to look again.
     fn start_due(&mut self) -> Instant {
         let now = Instant::now();
-        let mut due: BTreeMap<String, Vec<(Key, String)>> = BTreeMap::new();
-        for key in self.queue.take(now) {
-            let Some(service) = self.services.get(&key) else {
-                self.queue.gone(&key);
-                continue;
-            };
-            due.entry(service.manifest.cluster.clone())
-                .or_default()
-                .push((key, service.manifest.name.clone()));
-        }
-        for (cluster, services) in due {
-            for batch in services.chunks(SERVICES_PER_CALL) {
-                self.start_describe(cluster.clone(), batch.to_vec());
-            }
+        for Batch { urgency, keys } in self.queue.take(now) {
+            self.start_describe(urgency, &keys);
         }
         if let Some(took) = self.queue.turn_ended(now) {
             self.reporter.turn(took);
             self.look_for_orphans(now);
         }
-        self.reporter
-            .queue(self.queue.depth(now), self.queue.longest_running(now));
-        let latest = now + GAUGES;
-        self.queue.wake().map_or(latest, |wake| wake.min(latest))
+        if self.gauges_at <= now {
+            self.gauges_at = now + GAUGES;
+            self.reporter
+                .queue(self.queue.depth(now), self.queue.longest_running(now));
+        }
+        let wake = self.queue.wake();
+        wake.map_or(self.gauges_at, |wake| wake.min(self.gauges_at))
     }
 
     /// What a daemon before this one may have left: its manifests are gone, and only AWS remembers.
@@ -260,30 +287,59 @@ impl Fleet {
         }
     }
 
-    fn start_describe(&mut self, cluster: String, batch: Vec<(Key, String)>) {
-        let aws = self.aws.clone();
-        let keys: Vec<_> = batch.iter().map(|(key, _)| key.clone()).collect();
+    fn start_describe(&mut self, urgency: Urgency, keys: &[Key]) {
+        let hurry = CancellationToken::new();
+        let asked = keys.iter().filter_map(|key| {
+            let service = self.services.get_mut(key)?;
+            service.hurry = hurry.clone();
+            Some((key.clone(), Arc::clone(&service.manifest)))
+        });
+        let asked: Vec<_> = asked.collect();
+        let Some((_, first)) = asked.first() else {
+            return;
+        };
+        // As a manifest names it, which may be by ARN.
+        let (aws, cluster) = (self.aws.at(urgency, hurry), first.cluster.clone());
         let describe = async move {
-            let names: Vec<_> = batch.iter().map(|(_, name)| name.clone()).collect();
-            let (mut described, time) = aws.describe_services(&cluster, &names).await;
-            let of = |(key, name): (Key, String)| {
-                described
-                    .remove(&name)
-                    .map(|described| (key, described, time))
+            let names: Vec<_> = asked.iter().map(|(_, one)| one.name.clone()).collect();
+            let describe = aws.describe_services(&cluster, &names);
+            let ((mut described, time), mut ahead) = match &asked[..] {
+                [(_, edited)] if urgency == Urgency::Edit => {
+                    tokio::join!(describe, aws.look_ahead(edited))
+                }
+                _ => (describe.await, Ahead::default()),
             };
-            Done::Described(batch.into_iter().filter_map(of).collect())
+            let looked = asked.into_iter().filter_map(|(key, one)| {
+                Some(Looked {
+                    described: described.remove(&one.name)?,
+                    key,
+                    time,
+                    urgency,
+                    ahead: std::mem::take(&mut ahead),
+                })
+            });
+            Done::Described(looked.collect())
         };
         let id = self.work.spawn(describe).id();
-        self.working_on.insert(id, keys);
+        self.working_on.insert(id, keys.to_vec());
     }
 
-    fn start_pass(&mut self, key: Key, described: Described, time: Timestamp) {
+    fn start_pass(&mut self, looked: Looked) {
+        let Looked {
+            key,
+            described,
+            time,
+            urgency,
+            ahead,
+        } = looked;
         let Some(service) = self.services.get_mut(&key) else {
             self.end(&key, Next::Resync);
             return;
         };
+        let hurry = CancellationToken::new();
+        service.hurry = hurry.clone();
         let (aws, settings, manifest) = (
-            self.aws.clone(),
+            self.aws.at(urgency, hurry.clone()),
             self.pace.settings.clone(),
             Arc::clone(&service.manifest),
         );
@@ -305,8 +361,11 @@ impl Fleet {
                 &aws,
                 &manifest,
                 &settings,
-                described,
-                time,
+                Look {
+                    described,
+                    time,
+                    ahead,
+                },
                 &mut carried,
                 permit,
             )
@@ -324,12 +383,12 @@ impl Fleet {
                 if let Some((cluster, _)) =
                     untold.first().filter(|(cluster, _)| self.names(cluster))
                 {
-                    let answers = batch.iter().any(|(_, described, _)| described.is_ok());
+                    let answers = batch.iter().any(|looked| looked.described.is_ok());
                     self.board.set_answers(cluster, answers);
                 }
-                for (key, described, time) in batch {
-                    untold.retain(|other| *other != key);
-                    self.start_pass(key, described, time);
+                for looked in batch {
+                    untold.retain(|other| *other != looked.key);
+                    self.start_pass(looked);
                 }
                 for key in untold {
                     self.brake().failed(&key, Instant::now());
@@ -394,7 +453,9 @@ impl Fleet {
     }
 
     fn names(&self, cluster: &str) -> bool {
-        self.services.keys().any(|(named, _)| named == cluster)
+        let first = (cluster.to_owned(), String::new());
+        let next = self.services.range(first..).next();
+        next.is_some_and(|((named, _), _)| named == cluster)
     }
 
     fn end(&mut self, key: &Key, next: Next) {

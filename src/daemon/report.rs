@@ -222,7 +222,7 @@ impl Reporter {
     /// A pass ended.
     pub(super) fn passed(&self, key: &Key, passed: &Passed, took: Duration) {
         let result = match passed.next {
-            Next::Resync | Next::Follow => "success",
+            Next::Resync | Next::Follow | Next::At(_) => "success",
             Next::Again => "requeue",
             Next::Backoff => "error",
         };

@@ -47,6 +47,8 @@ pub struct Observed {
 pub enum LogGroup {
     /// The manifest declares none.
     NotDeclared,
+    /// Declared; in a large fleet its turn to be looked at has not come yet.
+    NotLookedAt,
     /// Declared, and not there.
     Missing,
     /// There.

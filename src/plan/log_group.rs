@@ -31,7 +31,7 @@ pub(super) fn log_group(desired: &Desired, observed: &Observed) -> LogGroupPlan 
         });
     };
     match &observed.log_group {
-        LogGroup::NotDeclared => {}
+        LogGroup::NotDeclared | LogGroup::NotLookedAt => {}
         LogGroup::Missing => {
             differs("name", wanted.name.clone().into(), Value::Null);
             plan.steps

@@ -15,7 +15,7 @@ mod tagging;
 mod tests;
 mod update;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
@@ -121,12 +121,21 @@ pub enum Blocked {
     RollingBack,
     /// Whether many services differ at once is not known before the others have been looked at.
     AskingAround,
+    /// Our share of a quota of AWS's allows it only after this long.
+    Quota(Duration),
     /// Too many services differ at once for it to be chance, in these words.
     Brake(String),
     /// The manifest is in force only because the set of manifests may not shrink as it did.
     Undescribed,
     /// The manifest says `drift.policy: report`.
     ReportOnly,
+}
+
+impl Blocked {
+    /// Whether it goes on by itself.
+    pub fn is_a_wait(&self) -> bool {
+        matches!(self, Self::AskingAround | Self::Quota(_))
+    }
 }
 
 impl fmt::Display for Blocked {
@@ -168,6 +177,7 @@ impl fmt::Display for Blocked {
                  (`evenkeel delete {by}`), or give one of the two another target group"
             ),
             Self::AskingAround => f.write_str("the other services are looked at first"),
+            Self::Quota(wait) => write!(f, "it waits for its share of AWS's request quotas, {} s", wait.as_secs()),
             Self::Brake(why) => f.write_str(why),
             Self::Undescribed => f.write_str(
                 "its manifest is gone, and stays in force only because too many are gone at once: nothing is created or \

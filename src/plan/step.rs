@@ -132,6 +132,14 @@ pub enum Write {
 }
 
 impl Write {
+    /// Whether it changes a log group.
+    pub fn is_of_log_group(self) -> bool {
+        matches!(
+            self,
+            Self::CreateLogGroup | Self::PutRetentionPolicy | Self::DeleteRetentionPolicy
+        )
+    }
+
     /// AWS's name of it.
     pub fn name(self) -> &'static str {
         match self {

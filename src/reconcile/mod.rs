@@ -4,14 +4,16 @@ mod following;
 mod orphans;
 mod tell;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::time::{Instant, sleep, sleep_until};
 
 pub use orphans::orphans;
 
 use crate::{
-    aws::{Applied, Aws, AwsError, Described, Memory, Seen, VIEWS_LAG},
+    aws::{Ahead, Applied, Aws, AwsError, Described, Memory, Seen, Urgency, VIEWS_LAG},
     desired::Settings,
     diff::Difference,
     document,
@@ -25,6 +27,9 @@ use crate::{
 /// How long a view that shows what our last write has changed as it was before is taken for an old one, where no
 /// deployment's id tells. Somebody else may also have changed it back.
 const SENT_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long a pass waits by itself for a quota. Longer, and its place is for others meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a service's passes pass on to each other, in this process only. Losing it loses no fact.
 #[derive(Debug, Default)]
@@ -43,6 +48,18 @@ pub struct Carried {
     sent: Option<(Vec<Difference>, Timestamp)>,
     /// The newest deployment that is known of. A look without it is older.
     newest: Option<Newest>,
+    /// What waits for a quota.
+    ticket: Option<Ticket>,
+}
+
+/// Calls that are taken from the budget, and may be made from a time on.
+#[derive(Debug)]
+struct Ticket {
+    operations: Vec<Write>,
+    at: Instant,
+    /// The manifest that asks for them, by its digest, and the service that they were planned for.
+    digest: String,
+    basis: Option<Value>,
 }
 
 /// The deployment that our last write began, or a newer one that a look has shown.
@@ -51,6 +68,17 @@ struct Newest {
     deployment: Deployment,
     /// Whether a look has shown it.
     is_seen: bool,
+}
+
+/// What a pass begins with.
+#[derive(Debug)]
+pub struct Look {
+    /// The service as AWS describes it.
+    pub described: Described,
+    /// AWS's own time then.
+    pub time: Timestamp,
+    /// What was asked at the same time.
+    pub ahead: Ahead,
 }
 
 /// What a pass came to.
@@ -65,12 +93,12 @@ pub struct Passed {
 }
 
 impl Passed {
-    /// The view was too old to say anything.
-    fn nothing() -> Self {
+    /// The view says nothing new.
+    fn nothing(next: Next) -> Self {
         Self {
             events: Vec::new(),
             ended: Vec::new(),
-            next: Next::Follow,
+            next,
         }
     }
 }
@@ -84,6 +112,8 @@ pub enum Next {
     Follow,
     /// At once: AWS was not as it had been planned for.
     Again,
+    /// When a quota allows what is to be done; with a resync, where that comes first.
+    At(Instant),
     /// After a wait that grows with each failure.
     Backoff,
 }
@@ -107,19 +137,31 @@ pub async fn pass(
     aws: &Aws,
     manifest: &Arc<Manifest>,
     settings: &Settings,
-    described: Described,
-    aws_time: Timestamp,
+    look: Look,
     carried: &mut Carried,
     permit: impl FnOnce(bool) -> Permit,
 ) -> Passed {
+    let Look {
+        described,
+        time: aws_time,
+        mut ahead,
+    } = look;
     if carried.is_outdated(&described, aws_time) {
         permit(false);
-        return Passed::nothing();
+        return Passed::nothing(Next::Follow);
     }
+    if let Some(at) = carried.still_waits(manifest, &described) {
+        permit(false);
+        return Passed::nothing(Next::At(at));
+    }
+    // What has its turn now is no mere look any more.
+    let raised = carried.ticket.as_ref().map(|_| aws.raised(Urgency::Follow));
+    let aws = raised.as_ref().unwrap_or(aws);
     // Look (calls AWS).
     let seen = match described {
         Ok(service) => {
-            aws.observe(manifest, settings, service, aws_time, &mut carried.memory)
+            let memory = &mut carried.memory;
+            aws.observe(manifest, settings, service, aws_time, memory, &mut ahead)
                 .await
         }
         Err(error) => Err(error),
@@ -135,7 +177,7 @@ pub async fn pass(
     lessons.forget_all_but(&plan.differences);
     if carried.shows_what_was_sent(&plan, now) {
         permit(false);
-        return Passed::nothing();
+        return Passed::nothing(Next::Follow);
     }
     match permit(plan.starts_deployment() && is_unasked_for(&plan, carried.has_existed)) {
         Permit::Granted => {}
@@ -151,14 +193,22 @@ pub async fn pass(
             }
         }
     }
+    let waits_until = carried.admit(aws, &seen, &mut plan).await;
     // Act (calls AWS).
-    let done = carry_out(aws, &seen, &plan, &mut carried.memory, |_| {}).await;
+    let done = make_calls(aws, &seen, &plan, &mut carried.memory, |_| {}).await;
     if done.is_ok() {
         carried.note_sent(&plan, now);
     }
     carried.has_existed |= seen.observed.service.is_some();
     // Tell (pure).
-    tell::tell(&seen, &plan, done, carried)
+    let passed = tell::tell(&seen, &plan, done, carried);
+    match waits_until {
+        Some(at) => Passed {
+            next: Next::At(at),
+            ..passed
+        },
+        None => passed,
+    }
 }
 
 /// Whether the world has changed, and not the manifest.
@@ -181,12 +231,24 @@ pub enum Stopped {
     Failed(#[from] AwsError),
 }
 
-/// Makes a plan's calls in order, tells `on_step` of each that was made, and returns the deployment that the service
-/// has moved to. Right before the first that changes the service, the service must still be as it was planned for.
+/// Waits until the quotas allow a plan's calls, makes them in order, tells `on_step` of each that was made, and returns the
+/// deployment that the service has moved to. Right before the first that changes the service, the service must still be
+/// as it was planned for.
 ///
 /// # Errors
 /// At the first call that fails; what was done before stays done.
 pub async fn carry_out(
+    aws: &Aws,
+    seen: &Seen,
+    plan: &Plan,
+    memory: &mut Memory,
+    on_step: impl FnMut(&Step),
+) -> Result<Option<Deployment>, Stopped> {
+    sleep_until(aws.admit(&plan.steps)).await;
+    make_calls(aws, seen, plan, memory, on_step).await
+}
+
+async fn make_calls(
     aws: &Aws,
     seen: &Seen,
     plan: &Plan,
@@ -225,6 +287,9 @@ pub async fn carry_out(
             }
             Applied::Done => {}
         }
+        if step.operation.is_of_log_group() {
+            memory.forget_log_group();
+        }
         on_step(step);
     }
     Ok(moved_to)
@@ -245,6 +310,41 @@ async fn check_unchanged(aws: &Aws, seen: &Seen) -> Result<(), Stopped> {
 }
 
 impl Carried {
+    /// Takes a plan's calls from the budget, unless an earlier pass has, and waits for the quotas if that is not long. If it
+    /// is, the plan is not carried out yet, and this says when.
+    async fn admit(&mut self, aws: &Aws, seen: &Seen, plan: &mut Plan) -> Option<Instant> {
+        let operations: Vec<_> = plan.steps.iter().map(|step| step.operation).collect();
+        let before = self.ticket.take();
+        let at = match before.filter(|ticket| ticket.operations == operations) {
+            Some(ticket) => ticket.at,
+            None => aws.admit(&plan.steps),
+        };
+        let wait = at.saturating_duration_since(Instant::now());
+        if wait <= PATIENCE {
+            if !wait.is_zero() {
+                sleep(wait).await;
+            }
+            return None;
+        }
+        plan.stop(Blocked::Quota(wait));
+        self.ticket = Some(Ticket {
+            operations,
+            at,
+            digest: seen.desired.manifest.digest.clone(),
+            basis: seen.observed.service.as_ref().map(LiveService::basis),
+        });
+        Some(at)
+    }
+
+    /// Until when what is planned waits for a quota, while neither the manifest nor the service has changed.
+    fn still_waits(&self, manifest: &Manifest, described: &Described) -> Option<Instant> {
+        let ticket = self.ticket.as_ref()?;
+        let basis = described.as_ref().ok()?.as_ref().map(LiveService::basis);
+        let is_same = ticket.digest == manifest.digest && ticket.basis == basis;
+        let is_early = ticket.at > Instant::now() + PATIENCE;
+        (is_same && is_early).then_some(ticket.at)
+    }
+
     /// Notes what a plan that was carried out has changed.
     fn note_sent(&mut self, plan: &Plan, now: Timestamp) {
         let lessons = &mut self.memory.lessons;

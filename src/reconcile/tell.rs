@@ -72,7 +72,7 @@ pub(super) fn tell(
             ));
         }
     }
-    if !plan.blocked.contains(&Blocked::AskingAround) {
+    if !plan.blocked.iter().any(Blocked::is_a_wait) {
         let told = tell_changes(plan, done.is_ok(), &status, &carried.told, now);
         carried.told = match &told {
             Some(_) => status.drift.clone(),
@@ -95,7 +95,7 @@ pub(super) fn tell(
                 });
             }
             let is_settled = plan.steps.is_empty()
-                && !plan.blocked.contains(&Blocked::AskingAround)
+                && !plan.blocked.iter().any(Blocked::is_a_wait)
                 && status.rollout.is_none()
                 && status.phase != Phase::Progressing;
             if is_settled {

@@ -29,12 +29,11 @@ pub(super) fn judge(
     if rollout.is_some() {
         blocked.retain(|blocked| **blocked != Blocked::RollingBack);
     }
-    if let [Blocked::AskingAround] = blocked[..] {
+    if let [wait] = blocked[..]
+        && wait.is_a_wait()
+    {
         let message = steps_message(plan.cause.unwrap_or(Cause::Drift), plan);
-        return (
-            Phase::Progressing,
-            format!("{message}; {}", Blocked::AskingAround),
-        );
+        return (Phase::Progressing, format!("{message}; {wait}"));
     }
     if !blocked.is_empty() {
         let all: Vec<_> = blocked.iter().map(ToString::to_string).collect();

@@ -9,12 +9,12 @@ use aws_sdk_ecs::config::{
     BehaviorVersion, Credentials, Region, SharedCredentialsProvider, retry::RetryConfig,
 };
 use evenkeel::{
-    aws::{Aws, Clients},
+    aws::{Ahead, Aws, Clients},
     desired::Settings,
     manifest::{Manifest, Options},
     metrics::Metrics,
     normal::Form,
-    reconcile::{self, Carried, Next, Permit},
+    reconcile::{self, Carried, Look, Next, Permit},
     source::{Place, Reader, Source},
     status::{Phase, ServiceStatus},
 };
@@ -69,8 +69,11 @@ async fn passes(world: &World, form: Form) -> ServiceStatus {
             &aws,
             &manifest,
             &settings,
-            described,
-            time,
+            Look {
+                described,
+                time,
+                ahead: Ahead::default(),
+            },
             &mut carried,
             |_| Permit::Granted,
         )

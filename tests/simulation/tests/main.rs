@@ -11,5 +11,6 @@
 mod checker;
 mod crashes;
 mod faults;
+mod fleet;
 mod rest;
 mod scenarios;

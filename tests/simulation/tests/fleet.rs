@@ -1,0 +1,89 @@
+//! What a fleet costs, and that nobody waits for what is less urgent.
+
+use std::time::Duration;
+
+use evenkeel::status::Phase;
+use simulation::{bounds, fleet::Fleet, world::World};
+
+const SEED: u64 = 1;
+const MOST: Duration = Duration::from_secs(3_600);
+
+async fn starts(world: &mut World, services: usize, clusters: usize) -> Fleet {
+    let fleet = Fleet::lay(world, services, clusters).await;
+    fleet.publish(world);
+    world.start();
+    is_synced(world, services).await;
+    fleet
+}
+
+async fn is_synced(world: &World, services: usize) {
+    let is_synced = |world: &World| {
+        let told = world.board().services();
+        told.len() == services && told.iter().all(|status| status.phase == Phase::Synced)
+    };
+    world.until(MOST, "synced", is_synced).await;
+}
+
+/// How long it takes from now until there have been so many updates.
+async fn updated(world: &World, updates: usize) -> Duration {
+    let began = world.clock.now();
+    while world.cloud.updates() < updates {
+        world.pass(Duration::from_millis(1)).await;
+        assert!(world.clock.now() < began + MOST, "{updates} updates");
+    }
+    Duration::try_from(world.clock.now().duration_since(began)).unwrap()
+}
+
+#[test]
+fn a_hundred_services_take_twelve_reads_of_ecs_a_resync_and_no_definition_is_described_twice() {
+    World::run(SEED, async |world| {
+        starts(world, 100, 2).await;
+        world.pass(world.resync * 2).await;
+        world.cloud.take_tally();
+        let resyncs = 20;
+        world.pass(world.resync * resyncs).await;
+        let calls = world.cloud.take_tally().calls;
+        let of = |operation: &str| calls.get(operation).copied().unwrap_or_default();
+        assert_eq!(of("DescribeTaskDefinition"), 0, "{calls:?}");
+        let reads = of("DescribeServices") + of("ListServices") + of("ListTaskDefinitions");
+        assert!(reads <= u64::from(12 * resyncs), "{calls:?}");
+        // A turn is 50 s, so that every other look asks.
+        for operation in ["DescribeTargetHealth", "DescribeLogGroups"] {
+            let asked = of(operation);
+            assert!((950..=1_050).contains(&asked), "{operation}: {calls:?}");
+        }
+    });
+}
+
+#[test]
+fn an_edit_is_written_at_once_while_others_use_up_what_is_left_to_them() {
+    World::run(SEED, async |world| {
+        let mut fleet = starts(world, 300, 2).await;
+        for number in 0..10 {
+            world.pass(Duration::from_millis(17_300)).await;
+            fleet.edit_one(world, number * 29, number);
+            world.cloud.take_tally();
+            fleet.publish(world);
+            let took = updated(world, 1).await;
+            // Four calls of 4 to 80 ms one after the other, the last one on its way.
+            assert!(took < Duration::from_millis(320), "{took:?}");
+        }
+    });
+}
+
+#[test]
+fn an_edit_of_all_takes_as_long_as_the_quotas_want_it_to_and_no_place_meanwhile() {
+    World::run(SEED, async |world| {
+        let services = 60;
+        let mut fleet = starts(world, services, 2).await;
+        fleet.edit_all(world);
+        world.cloud.take_tally();
+        fleet.publish(world);
+        let took = updated(world, services).await;
+        let bound = bounds::of_definitions_and_updates(services);
+        assert!(took < bound.mul_f64(1.15), "{took:?} of {bound:?}");
+        let turn = world.metrics().resync.get();
+        assert!(turn < 60.0, "the others were looked at meanwhile: {turn}");
+        is_synced(world, services).await;
+    });
+}
