@@ -162,7 +162,8 @@ impl Cache {
         let filling = self.filling(id, known, asked);
         match self.fills.fill(filling).await? {
             Filled::Stored => Ok(Put::Done),
-            Filled::Taken(filling) => self.replace(REPLY, &filling, !again).await,
+            // Boxed, since it is rare and would be a large part of every look-up.
+            Filled::Taken(filling) => Box::pin(self.replace(REPLY, &filling, !again)).await,
         }
     }
 
@@ -258,7 +259,7 @@ pub(super) fn forgetting(id: i64, rank: i64) -> Cmd {
     let mut forget = cmd("EVAL");
     forget.arg(FORGET).arg(1).arg(entry::key(id));
     forget
-        .arg(entry::rank(rank))
+        .arg(entry::rank(rank).as_slice())
         .arg(entry::milliseconds(until));
     forget
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bb8_redis::redis::{Pipeline, Value};
+use bb8_redis::redis::{Cmd, Pipeline, Value};
 
 use super::cache::{CacheAway, REPLY};
 use super::calls::Calls;
@@ -10,6 +10,9 @@ use super::entry::{self, Entry};
 use super::model::ItemId;
 use super::rounds::Rounds;
 use crate::waits::{self, For};
+
+/// Bytes of a SET beside key and value: what is known beforehand is allocated once.
+const WORDS: usize = "SETNXPXAT".len() + "1764288000000".len();
 
 /// What Redis is to hold.
 #[derive(Clone, Debug)]
@@ -66,8 +69,11 @@ impl Fills {
     async fn fill_all(&self, fillings: Vec<Filling>) -> Vec<Result<Filled, CacheAway>> {
         let mut sets = Pipeline::with_capacity(fillings.len());
         for filling in &fillings {
-            let set = sets.cmd("SET").arg(&filling.key).arg(&filling.value);
-            set.arg("NX").arg("PXAT").arg(filling.until);
+            let Filling { key, value, until } = filling;
+            let mut set = Cmd::with_capacity(6, key.len() + value.len() + WORDS);
+            set.arg("SET").arg(key).arg(value);
+            set.arg("NX").arg("PXAT").arg(until);
+            sets.add_command(set);
         }
         let Ok(replies) = self.calls.call_all(REPLY, &sets).await else {
             return fillings.iter().map(|_| Err(CacheAway)).collect();

@@ -1,6 +1,5 @@
 //! Finding rows: many in one statement, on a connection that all readers of a worker share.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use prometheus::Histogram;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_postgres::Row;
 
-use super::model::{Item, ItemId};
+use super::model::{ById, Item, ItemId};
 use super::postgres::Session;
 use super::rounds::Rounds;
 use super::store::{StoreError, item};
@@ -90,7 +89,8 @@ impl Finds {
             return Ok(turn);
         }
         let waiting = Instant::now();
-        let turn = self.deadlines.within(TURN, self.turns.acquire()).await;
+        // Boxed, since it is rare and would be a large part of every look-up.
+        let turn = Box::pin(self.deadlines.within(TURN, self.turns.acquire())).await;
         let turn = turn.ok().and_then(Result::ok);
         self.wait_seconds.observe(waiting.elapsed().as_secs_f64());
         turn.ok_or(StoreError::Overloaded)
@@ -107,12 +107,11 @@ impl Finds {
             .map_err(|Late(deadline)| CallError::NoReply(deadline))
             .and_then(|found| found.map_err(CallError::Failed))
             .inspect_err(|_| self.link.suspect())?;
-        let rows: HashMap<i64, Row> = rows
-            .into_iter()
-            .map(|row| Ok((row.try_get("id")?, row)))
-            .collect::<Result<_, _>>()
-            .map_err(StoreError::Row)?;
-        let find = |id| rows.get(id).map(item).transpose();
+        let mut found = ById::<Row>::with_capacity_and_hasher(rows.len(), Default::default());
+        for row in rows {
+            found.insert(row.try_get(0).map_err(StoreError::Row)?, row);
+        }
+        let find = |id| found.get(id).map(item).transpose();
         keys.iter().map(find).collect()
     }
 }

@@ -4,14 +4,13 @@
 //! caller knows of was done. The next one serves everybody who came in time, and mostly finds in Redis what the first has put there.
 //! Flights fly in tasks of their own, so a caller that goes away takes nobody down.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot::{self, Receiver, Sender};
 
-use super::model::ItemId;
+use super::model::{ById, ItemId};
 
 /// Towers, each with its own lock. A power of two.
 const TOWERS: usize = 1_024;
@@ -24,7 +23,7 @@ pub(crate) struct Flights<T> {
 /// The flights of some ids.
 struct Tower<T> {
     /// For an id with a flight in the air, those who wait for the next one.
-    waiting: Mutex<HashMap<i64, Vec<Sender<T>>>>,
+    waiting: Mutex<ById<Vec<Sender<T>>>>,
     landed: AtomicU64,
 }
 
@@ -100,7 +99,7 @@ impl<T> Flights<T> {
 }
 
 impl<T> Tower<T> {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<i64, Vec<Sender<T>>>> {
+    fn waiting(&self) -> MutexGuard<'_, ById<Vec<Sender<T>>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

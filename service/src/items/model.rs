@@ -1,5 +1,7 @@
 //! What an item is, and which drafts of one are acceptable. Pure.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -72,6 +74,9 @@ impl ItemId {
         self.0
     }
 }
+
+/// What is kept by an item's id. Clients choose ids, so the hash depends on chance; the standard library's takes ten times as long.
+pub(crate) type ById<T> = HashMap<i64, T, foldhash::fast::RandomState>;
 
 /// An item's JSON as it goes to clients and into the cache, with its version.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -281,15 +281,16 @@ fn is_refusal(error: &tokio_postgres::Error) -> bool {
     })
 }
 
+/// The columns are in the order in which every statement names them: their names would be looked up for each row.
 pub(super) fn item(row: &Row) -> Result<Item, StoreError> {
     let read = || {
         Ok(Item {
-            id: row.try_get("id")?,
-            name: row.try_get("name")?,
-            description: row.try_get("description")?,
-            price_cents: row.try_get("price_cents")?,
-            version: row.try_get("version")?,
-            updated_at: row.try_get("updated_at")?,
+            id: row.try_get(0)?,
+            name: row.try_get(1)?,
+            description: row.try_get(2)?,
+            price_cents: row.try_get(3)?,
+            version: row.try_get(4)?,
+            updated_at: row.try_get(5)?,
         })
     };
     read().map_err(StoreError::Row)
