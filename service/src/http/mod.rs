@@ -5,6 +5,7 @@ mod body;
 mod conditional;
 mod documentation;
 mod failure;
+mod fields;
 mod guard;
 mod handlers;
 mod openapi;
@@ -24,12 +25,13 @@ use std::time::Instant;
 
 use http_body_util::Full;
 use hyper::body::{Body, Bytes};
-use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, SERVER};
+use hyper::header::{CONNECTION, HeaderName, HeaderValue, SERVER};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, Version};
 
 use self::access::Answered;
 use self::failure::Failure;
+use self::fields::{Fields, Found};
 use self::request_id::RequestId;
 use self::routes::{Routes, Target};
 use self::tally::{Kind, Tally};
@@ -106,14 +108,15 @@ impl Api {
     {
         let started = Instant::now();
         let (head, body) = request.into_parts();
-        let id = RequestId::take_or_make(&head.headers);
-        let span = Span::begin(&head.headers);
+        let fields = Fields::of(&head.headers);
+        let id = RequestId::take_or_make(fields.request_id.first());
+        let span = Span::begin(fields.traceparent.sole());
         let target = self.routes.resolve(&head.method, head.uri.path());
         let kind = Kind::of(&head.method, target.route());
 
-        let answer = pin!(self.answer(target, &head, body, started));
+        let answer = pin!(self.answer(target, fields.host, &head, body, started));
         let answer = guard::catch_panic(answer);
-        let (answer, waits) = if timing::is_wanted(&head.headers) {
+        let (answer, waits) = if fields.wants_timing {
             let (answer, waits) = waits::told(answer).await;
             (answer, Some(waits))
         } else {
@@ -154,6 +157,7 @@ impl Api {
     async fn answer<B>(
         &self,
         target: Target,
+        host: Found<'_>,
         head: &Parts,
         body: B,
         started: Instant,
@@ -162,7 +166,7 @@ impl Api {
         B: Body<Data = Bytes> + Send,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        if !names_host(head) {
+        if !names_host(host, head.version) {
             return Err(Failure::Host);
         }
         if head
@@ -199,11 +203,10 @@ impl Api {
 }
 
 /// HTTP/1.1 requests name one host; any other must be refused (RFC 9112, section 3.2).
-fn names_host(head: &Parts) -> bool {
-    let mut hosts = head.headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(_), None) => true,
-        (None, _) => head.version < Version::HTTP_11,
-        (Some(_), Some(_)) => false,
+fn names_host(host: Found<'_>, version: Version) -> bool {
+    match host {
+        Found::Once(_) => true,
+        Found::Nowhere => version < Version::HTTP_11,
+        Found::Often(_) => false,
     }
 }

@@ -1,11 +1,8 @@
 //! The id by which a request is found in the log: the caller's if it is fit for a log line, or else a new one.
 
-use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use uuid::Builder;
 use uuid::fmt::Hyphenated;
-
-use super::REQUEST_ID;
 
 /// Longer ids are replaced: they are copied into every log line.
 const MAX: usize = 128;
@@ -18,10 +15,8 @@ pub(crate) enum RequestId {
 }
 
 impl RequestId {
-    pub(crate) fn take_or_make(headers: &HeaderMap) -> Self {
-        let given = headers
-            .get(REQUEST_ID)
-            .filter(|value| is_fit(value.as_bytes()));
+    pub(crate) fn take_or_make(given: Option<&HeaderValue>) -> Self {
+        let given = given.filter(|value| is_fit(value.as_bytes()));
         given.cloned().map_or_else(Self::make, Self::Given)
     }
 
@@ -62,9 +57,8 @@ mod tests {
     use super::*;
 
     fn id(given: &str) -> String {
-        let mut headers = HeaderMap::new();
-        headers.insert(REQUEST_ID, HeaderValue::from_str(given).unwrap());
-        let id = RequestId::take_or_make(&headers);
+        let given = HeaderValue::from_str(given).unwrap();
+        let id = RequestId::take_or_make(Some(&given));
         assert_eq!(id.header(), id.as_str());
         id.as_str().to_owned()
     }

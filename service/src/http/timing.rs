@@ -5,22 +5,19 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::text::Text;
 use crate::waits::Waits;
 
 pub(crate) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-const PREFER: HeaderName = HeaderName::from_static("prefer");
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
 
-/// Whether the caller asks for the header.
-pub(crate) fn is_wanted(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(PREFER)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
+/// Whether the caller asks for the header by this value of `Prefer`.
+pub(crate) fn is_wanted(prefer: &HeaderValue) -> bool {
+    let preferences = prefer.to_str().unwrap_or_default();
+    preferences
+        .split(',')
         // A preference may have parameters.
         .filter_map(|preference| preference.split(';').next())
         .any(|preference| preference.trim().eq_ignore_ascii_case("server-timing"))
@@ -50,16 +47,12 @@ mod tests {
 
     #[test]
     fn the_header_is_for_those_who_ask() {
-        let asks = |value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(PREFER, HeaderValue::from_static(value));
-            is_wanted(&headers)
-        };
+        let asks = |value| is_wanted(&HeaderValue::from_static(value));
         assert!(asks("server-timing"));
         assert!(asks("return=minimal, Server-Timing"));
         assert!(asks("server-timing; foo=1, respond-async"));
         assert!(!asks("server-timings"));
-        assert!(!is_wanted(&HeaderMap::new()));
+        assert!(!asks(""));
     }
 
     #[test]

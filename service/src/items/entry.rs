@@ -116,20 +116,23 @@ pub(super) fn id(key: &[u8]) -> Option<i64> {
     number(key.strip_prefix(PREFIX.as_bytes())?)
 }
 
-/// Digits alone; `parse` would also take a sign.
+/// At most [`RANK`] digits, which always fit into a `u64`, and nothing else; `parse` would also take a sign.
 fn number(digits: &[u8]) -> Option<i64> {
-    digits.iter().try_fold(0_i64, |number, digit| {
-        let digit = digit.is_ascii_digit().then(|| i64::from(digit - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
+    if digits.len() > RANK || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digits = digits.iter().map(|digit| u64::from(digit - b'0'));
+    let number = digits.fold(0, |number, digit| number * 10 + digit);
+    i64::try_from(number).ok()
 }
 
 /// The last `N` digits, with zeros before them: a tenth of what `format!` would take, and every fill has two of these.
-fn digits<const N: usize>(mut number: u64) -> [u8; N] {
+fn digits<const N: usize>(number: u64) -> [u8; N] {
     let mut digits = [b'0'; N];
-    for digit in digits.iter_mut().rev() {
-        *digit += (number % 10) as u8;
-        number /= 10;
+    let mut buffer = itoa::Buffer::new();
+    let text = buffer.format(number).bytes();
+    for (place, digit) in digits.iter_mut().rev().zip(text.rev()) {
+        *place = digit;
     }
     digits
 }
