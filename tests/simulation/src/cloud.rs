@@ -160,6 +160,15 @@ impl Cloud {
         self.present().0.journal.clone()
     }
 
+    /// When a daemon last changed something, or tried to.
+    #[must_use]
+    pub fn last_write(&self) -> Option<Timestamp> {
+        let (inner, _) = self.present();
+        let mut entries = inner.journal.iter().rev();
+        let last = entries.find(|entry| entry.called().is_some_and(Called::is_write_of_daemon));
+        last.map(|entry| entry.at)
+    }
+
     /// What has happened since this was asked last.
     #[must_use]
     pub fn take_journal(&self) -> Vec<Entry> {

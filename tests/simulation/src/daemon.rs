@@ -12,7 +12,7 @@ use evenkeel::{
     normal::Form,
     source::Reading,
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -49,7 +49,6 @@ pub struct Daemon {
     /// Whether it lives.
     pub life: Life,
     stop: CancellationToken,
-    task: JoinHandle<()>,
 }
 
 impl Daemon {
@@ -87,7 +86,7 @@ impl Daemon {
         cloud.note(What::Started(number));
         let (stop, its_life) = (CancellationToken::new(), life.clone());
         let act = daemon.act(None, stop.clone());
-        let task = tokio::spawn(async move {
+        tokio::spawn(async move {
             tokio::select! {
                 biased;
                 () = its_life.ended() => {}
@@ -101,18 +100,12 @@ impl Daemon {
             metrics,
             life,
             stop,
-            task,
         }
     }
 
     /// As SIGTERM does: the passes that run may end.
-    ///
-    /// # Panics
-    /// When the daemon did.
-    pub async fn stop(self) {
+    pub fn terminate(&self) {
         self.stop.cancel();
-        let ended = self.task.await;
-        assert!(ended.is_ok(), "{ended:?}");
     }
 }
 

@@ -22,6 +22,7 @@ pub mod daemon;
 pub mod end;
 pub mod furniture;
 pub mod hand;
+pub mod history;
 pub mod journal;
 pub mod manifest;
 pub mod scenario;

@@ -3,7 +3,7 @@
 use std::{
     future::pending,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -44,7 +44,7 @@ pub struct Wire {
 pub struct Life {
     over: CancellationToken,
     calls: Arc<AtomicUsize>,
-    fuse: Option<Fuse>,
+    fuse: Arc<Mutex<Option<Fuse>>>,
 }
 
 /// Ends a daemon at one of its calls.
@@ -70,9 +70,15 @@ impl Life {
     #[must_use]
     pub fn with(fuse: Option<Fuse>) -> Self {
         Self {
-            fuse,
+            fuse: Arc::new(Mutex::new(fuse)),
             ..Self::default()
         }
+    }
+
+    /// Ends it at a call that has not been made yet, the next one being 0.
+    pub fn end_at(&self, call: usize, side: Side) {
+        let call = self.calls() + call;
+        *self.fuse.lock().unwrap_or_else(PoisonError::into_inner) = Some(Fuse { call, side });
     }
 
     /// Ends it now.
@@ -92,7 +98,8 @@ impl Life {
     }
 
     fn is_cut(&self, call: usize, side: Side) -> bool {
-        if self.fuse == Some(Fuse { call, side }) {
+        let fuse = *self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
+        if fuse == Some(Fuse { call, side }) {
             self.end();
         }
         self.over.is_cancelled()

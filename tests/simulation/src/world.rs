@@ -17,7 +17,7 @@ use crate::{
     journal::What,
     manifest::{File, Files},
     sight::{Sight, Subject},
-    wire::{Fuse, Life},
+    wire::{Fuse, Life, Side},
 };
 
 /// How often a condition is looked at while it is waited for.
@@ -119,11 +119,17 @@ impl World {
         });
     }
 
-    /// Tells the last daemon to stop, and waits until it has.
-    pub async fn stop(&self) {
-        let last = lock(&self.daemons).pop();
-        if let Some(daemon) = last {
-            daemon.stop().await;
+    /// Tells the last daemon to stop, as SIGTERM does.
+    pub fn terminate(&self) {
+        if let Some(daemon) = lock(&self.daemons).last() {
+            daemon.terminate();
+        }
+    }
+
+    /// Ends the last daemon at one of its next calls, the very next being 0.
+    pub fn kill_at(&self, call: usize, side: Side) {
+        if let Some(daemon) = lock(&self.daemons).last() {
+            daemon.life.end_at(call, side);
         }
     }
 

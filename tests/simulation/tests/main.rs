@@ -11,5 +11,6 @@
 mod checker;
 mod crashes;
 mod faults;
+mod histories;
 mod rest;
 mod scenarios;

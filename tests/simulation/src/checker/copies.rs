@@ -1,6 +1,7 @@
-//! S3: at most one revision per definition; two where a reply was lost and lists were stale.
+//! S3: at most one revision per definition; two where a reply was lost and lists were stale. A call that was itself late
+//! may add one: no list could show it when it was given up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Bound, Invariant, Rule,
@@ -21,6 +22,8 @@ pub(super) struct Copies {
     registered: BTreeSet<(Caller, String)>,
     /// Whether lists have ever been stale.
     were_stale: bool,
+    /// How many registrations of a service were late.
+    late: BTreeMap<String, usize>,
 }
 
 impl Rule for Copies {
@@ -47,11 +50,12 @@ impl Rule for Copies {
         }
         let name = service_of(called)?;
         self.registered.insert((called.by, name.clone()));
-        let allowed = if self.unheard.contains(&name) && self.were_stale {
-            2
-        } else {
-            1
-        };
+        if called.faults.contains(&"delay") {
+            *self.late.entry(name.clone()).or_default() += 1;
+        }
+        let is_blind = self.unheard.contains(&name) && self.were_stale;
+        let late = self.late.get(&name).copied().unwrap_or_default();
+        let allowed = 1 + late + usize::from(is_blind);
         if !called.is_told || !called.faults.is_empty() {
             self.unheard.insert(name.clone());
         }

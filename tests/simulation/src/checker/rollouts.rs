@@ -28,13 +28,16 @@ impl Rule for Rollouts {
                 .then(|| "UpdateService starts no deployment and names a definition".to_owned());
         };
         let before = &change.before;
+        // A service's first revision omits them, and so they are no part of an aim.
+        let is_balanced_alike =
+            before.service["loadBalancers"] == change.after.service["loadBalancers"];
         for deployment in &before.deployments {
             let arn = &deployment["serviceDeploymentArn"];
             match fate(deployment) {
                 Fate::RollsBack => {
                     return Some(format!("a deployment is started while {arn} rolls back"));
                 }
-                Fate::Runs if aim(before, deployment) == aims_at => {
+                Fate::Runs if is_balanced_alike && aim(before, deployment) == aims_at => {
                     return Some(format!(
                         "a deployment is started while {arn} with the same aim runs"
                     ));
