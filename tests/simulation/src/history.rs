@@ -264,6 +264,7 @@ impl History {
                 stage.carry_out(world, &cue);
             }
             world.clear_faults();
+            world.spare();
             let wrong = settle(world, &stage).await;
             world.rest(REST).await;
             let wrong = if wrong.is_empty() {

@@ -81,6 +81,11 @@ impl Life {
         *self.fuse.lock().unwrap_or_else(PoisonError::into_inner) = Some(Fuse { call, side });
     }
 
+    /// Ends it at no call any more.
+    pub fn spare(&self) {
+        *self.fuse.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Ends it now.
     pub fn end(&self) {
         self.over.cancel();

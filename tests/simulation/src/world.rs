@@ -140,6 +140,13 @@ impl World {
         }
     }
 
+    /// Lets the last daemon live, whatever call it was to end at.
+    pub fn spare(&self) {
+        if let Some(daemon) = lock(&self.daemons).last() {
+            daemon.life.spare();
+        }
+    }
+
     /// How many calls the last daemon has made.
     #[must_use]
     pub fn calls(&self) -> usize {

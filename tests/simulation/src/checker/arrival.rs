@@ -16,6 +16,8 @@ use crate::{
 
 /// A resync, and the calls of a pass before its first write.
 const ACTS_WITHIN: Duration = Duration::from_secs(33);
+/// What ECS takes to drain a service that another hand has deleted: its targets for 30 seconds, its tasks.
+const DRAINS: Duration = Duration::from_secs(40);
 /// The longest wait after failures: so much later a daemon may find that nothing fails any more.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
@@ -26,6 +28,8 @@ pub(super) struct Arrival {
     touched: Option<Timestamp>,
     /// Whether calls have failed before that.
     have_failed: bool,
+    /// What was deleted by that.
+    deleted: Option<String>,
     /// What daemons have written since, by service.
     written: BTreeMap<String, Vec<Timestamp>>,
 }
@@ -46,18 +50,28 @@ impl Rule for Arrival {
                 self.have_failed = true;
                 self.touch(entry.at);
             }
-            What::Called(called) if called.change.is_some() => self.touch(entry.at),
+            What::Called(called) if called.change.is_some() => {
+                self.touch(entry.at);
+                if called.operation == "DeleteService" {
+                    self.deleted = service_of(called);
+                }
+            }
             What::Seen(name, sight) => {
                 let written = self.written.remove(name)?;
-                let waits = if self.have_failed {
-                    LONGEST_WAIT
-                } else {
-                    Duration::ZERO
-                };
+                let mut waits = Duration::ZERO;
+                if self.have_failed {
+                    waits += LONGEST_WAIT;
+                }
+                if self.deleted.as_ref() == Some(name) {
+                    waits += DRAINS;
+                }
                 let touched = self.touched? + waits;
                 return late(name, touched, &written, &rollouts(sight, entry.at));
             }
-            What::Rest(_) => self.have_failed = false,
+            What::Rest(_) => {
+                self.have_failed = false;
+                self.deleted = None;
+            }
             What::Called(_) | What::Ended(_) => {}
         }
         None

@@ -1,9 +1,11 @@
 //! S2: no deployment is started while one with the same aim runs, or during a rollback. What starts none never carries a
 //! task definition.
+//!
+//! A call that was itself late is not judged: what it met was not there when it was sent, and its caller had given it up.
 
 use super::{
     Bound, Invariant, Rule,
-    deployment::{Fate, aim, fate, started},
+    deployment::{Fate, aim, fate, may_balance_alike, started},
 };
 use crate::journal::Entry;
 
@@ -18,7 +20,12 @@ impl Rule for Rollouts {
         let called = entry
             .called()
             .filter(|called| called.is_write_of_daemon())?;
-        if called.operation != "UpdateService" || !called.is_done || called.outcome.is_err() {
+        let is_late = called.faults.contains(&"delay");
+        if called.operation != "UpdateService"
+            || !called.is_done
+            || called.outcome.is_err()
+            || is_late
+        {
             return None;
         }
         let change = called.change.as_ref()?;
@@ -28,16 +35,16 @@ impl Rule for Rollouts {
                 .then(|| "UpdateService starts no deployment and names a definition".to_owned());
         };
         let before = &change.before;
-        // A service's first revision omits them, and so they are no part of an aim.
-        let is_balanced_alike =
-            before.service["loadBalancers"] == change.after.service["loadBalancers"];
         for deployment in &before.deployments {
             let arn = &deployment["serviceDeploymentArn"];
             match fate(deployment) {
                 Fate::RollsBack => {
                     return Some(format!("a deployment is started while {arn} rolls back"));
                 }
-                Fate::Runs if is_balanced_alike && aim(before, deployment) == aims_at => {
+                Fate::Runs
+                    if aim(before, deployment) == aims_at
+                        && may_balance_alike(change, deployment) =>
+                {
                     return Some(format!(
                         "a deployment is started while {arn} with the same aim runs"
                     ));

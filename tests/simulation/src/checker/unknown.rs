@@ -71,7 +71,8 @@ impl Unknown {
         let (Some(change), Some(name)) = (&called.change, service_of(called)) else {
             return;
         };
-        if !change.after.service.is_null() {
+        // What drains is not listed any more, and may be said to be missing.
+        if change.after.service["status"] == "ACTIVE" {
             self.there.insert(name);
         } else if !change.before.service.is_null() {
             self.there.remove(&name);

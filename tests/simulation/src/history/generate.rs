@@ -112,7 +112,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 
 fn wrong() -> impl Strategy<Value = Wrong> {
     prop_oneof![
-        1 => (1_u8..20).prop_map(Wrong::Delay),
+        1 => (1_u8..=10).prop_map(Wrong::Delay),
         2 => select(vec![1_u16, 10, 60, 300]).prop_map(Wrong::Stale),
         8 => select(vec![
             Wrong::Throttle,

@@ -96,10 +96,11 @@ fn expected(stage: &Stage, part: &Part, sight: &Sight) -> Expected {
         return Expected::Anything;
     }
     if !sight.service.is_null() && !is_ours && !manifest.adopt {
-        return Expected::Told(vec![Phase::Degraded]);
+        return Expected::Told(vec![Phase::Degraded, Phase::Held]);
     }
     let Some(pushed) = part.pushed.get(&manifest.tag) else {
-        return Expected::Told(vec![Phase::Degraded]);
+        // There is no such image; what failed before may be what is told first.
+        return Expected::Told(vec![Phase::Degraded, Phase::Held]);
     };
     let is_balanced = manifest.target_group.is_some();
     let works = |release: &Release| match release {
