@@ -94,6 +94,12 @@ impl Cloud {
         subject.look(&mut inner.core, now)
     }
 
+    /// AWS's own clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// How long a call is under way, one way.
     #[must_use]
     pub fn travel(&self) -> Duration {
@@ -111,7 +117,9 @@ impl Cloud {
     /// Does what was decided about a call, and writes it down.
     pub fn carry_out(&self, by: Caller, call: Call, fate: Fate) -> Answer {
         let (mut inner, now) = self.present();
-        let subject = is_write(call.service, &call.operation)
+        // The lease and manifests, which are no service's.
+        let is_of_services = call.service != Service::S3;
+        let subject = (is_of_services && is_write(call.service, &call.operation))
             .then(|| Subject::of(call.service, &call.operation, &call.input));
         let before = subject
             .as_ref()

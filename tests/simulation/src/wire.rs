@@ -28,13 +28,12 @@ use emulator::{
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, cloud::Cloud, furniture::REGION, journal::Caller};
+use crate::{cloud::Cloud, furniture::REGION, journal::Caller};
 
 /// The wire of one daemon.
 #[derive(Debug, Clone)]
 pub struct Wire {
     cloud: Cloud,
-    clock: Clock,
     daemon: usize,
     life: Life,
 }
@@ -112,12 +111,11 @@ impl Life {
 }
 
 impl Wire {
-    /// The wire of the n-th daemon, which lives as long as `life`. AWS answers with the time of `clock`.
+    /// The wire of the n-th daemon, which lives as long as `life`.
     #[must_use]
-    pub fn new(cloud: Cloud, clock: Clock, daemon: usize, life: Life) -> Self {
+    pub fn new(cloud: Cloud, daemon: usize, life: Life) -> Self {
         Self {
             cloud,
-            clock,
             daemon,
             life,
         }
@@ -145,7 +143,7 @@ impl Wire {
             &operation,
             &outcome,
             "simulated",
-            self.clock.now(),
+            self.cloud.clock().now(),
         );
         let response = response.map(|body| SdkBody::from(body.into_inner().unwrap_or_default()));
         HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use evenkeel::{daemon::Board, source::Reading, status::ServiceStatus};
+use evenkeel::{aws::S3Url, daemon::Board, normal::Form, source::Reading, status::ServiceStatus};
 use tokio::{runtime::Builder, sync::watch, time::sleep};
 
 use crate::{
@@ -34,6 +34,12 @@ pub struct World {
     pub cloud: Cloud,
     /// How often a daemon looks at every service.
     pub resync: Duration,
+    /// The time that daemons take it to be.
+    pub daemons_clock: Clock,
+    /// The lease that daemons share, where there is one.
+    pub lease: Option<S3Url>,
+    /// What daemons take for the normal form of documents.
+    pub form: Form,
     pub(crate) files: Files,
     /// ARNs of target groups, by name.
     pub(crate) groups: BTreeMap<String, String>,
@@ -84,6 +90,9 @@ impl World {
             clock,
             cloud: Cloud::new(seed, clock),
             resync: Duration::from_secs(30),
+            daemons_clock: clock,
+            lease: None,
+            form: Form::current(),
             files: Files::new(),
             groups: BTreeMap::new(),
             images: BTreeMap::new(),
@@ -145,6 +154,24 @@ impl World {
         if let Some(daemon) = lock(&self.daemons).last() {
             daemon.life.spare();
         }
+    }
+
+    /// The manifests as they are.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// ARNs of target groups, by name.
+    #[must_use]
+    pub fn groups(&self) -> &BTreeMap<String, String> {
+        &self.groups
+    }
+
+    /// Executables and digests of images, by repository and tag.
+    #[must_use]
+    pub fn images(&self) -> &BTreeMap<(String, String), (String, String)> {
+        &self.images
     }
 
     /// How many calls the last daemon has made.
@@ -220,9 +247,11 @@ impl World {
     fn setting(&self) -> Setting {
         Setting {
             cloud: self.cloud.clone(),
-            clock: self.clock,
+            clock: self.daemons_clock,
             manifests: self.manifests.subscribe(),
             resync: self.resync,
+            lease: self.lease.clone(),
+            form: self.form.clone(),
         }
     }
 }

@@ -12,5 +12,8 @@ mod checker;
 mod crashes;
 mod faults;
 mod histories;
+#[path = "../../documents/next_form.rs"]
+mod next_form;
 mod rest;
+mod rows;
 mod scenarios;

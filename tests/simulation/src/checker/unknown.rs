@@ -53,7 +53,10 @@ impl Rule for Unknown {
 
 impl Unknown {
     fn against(&self, called: &Called, at: Timestamp) -> Option<String> {
-        let name = service_of(called).filter(|_| called.is_write_of_daemon())?;
+        // When it was late it had been sent earlier.
+        let is_late = called.faults.contains(&"delay");
+        let is_judged = called.is_write_of_daemon() && !is_late;
+        let name = service_of(called).filter(|_| is_judged)?;
         let key = (called.by, name);
         let (operation, name) = (&called.operation, &key.1);
         let listed = self.listed.get(&called.by);
