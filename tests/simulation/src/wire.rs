@@ -132,7 +132,12 @@ impl Wire {
         let request = request
             .try_into_http1x()
             .map_err(|error| ConnectorError::other(error.into(), None))?;
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        if let Some(path) = with_bucket(head.uri.host(), head.uri.path_and_query()) {
+            head.uri = path
+                .parse()
+                .map_err(|error| ConnectorError::other(Box::new(error), None))?;
+        }
         let (protocol, call) = wire::decode(&head, body.bytes().unwrap_or_default(), REGION);
         let (operation, outcome) = match call {
             Ok(call) => (call.operation.clone(), self.ask(call).await?),
@@ -180,6 +185,13 @@ impl Wire {
             }
         }
     }
+}
+
+/// The path of a request to a bucket that is named in the host's name, with the bucket in the path, which to S3 is the
+/// same: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>.
+fn with_bucket(host: Option<&str>, path: Option<&impl std::fmt::Display>) -> Option<String> {
+    let (bucket, _) = host?.split_once(".s3.")?;
+    Some(format!("/{bucket}{}", path?))
 }
 
 impl HttpConnector for Wire {

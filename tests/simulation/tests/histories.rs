@@ -17,7 +17,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use simulation::{
-    history::{History, generate},
+    history::{Calls, Deed, Edit, Fault, History, Kind, Meddling, Step, Wrong, generate},
     journal::{Entry, What},
 };
 
@@ -38,6 +38,73 @@ fn play(history: &History) -> Vec<String> {
         let text = panic.downcast_ref::<String>().cloned();
         vec![format!("it panicked: {}", text.unwrap_or_default())]
     })
+}
+
+/// A history that once failed.
+#[track_caller]
+fn passes(seed: u64, services: &[Kind], steps: &[(u64, Deed)]) {
+    let steps = steps.iter().cloned();
+    let history = History {
+        seed,
+        services: services.to_vec(),
+        steps: steps.map(|(after, deed)| Step { after, deed }).collect(),
+    };
+    assert_eq!(history.play(), [""; 0], "{history:#?}");
+}
+
+#[test]
+fn what_has_failed_is_not_redeployed_while_something_else_is_wanted_that_has_no_image() {
+    passes(
+        2_047_226_767_708_302_872,
+        &[Kind::Watched, Kind::Plain, Kind::Plain],
+        &[
+            (0, Deed::Meddle(0, Meddling::Ill(120))),
+            (1, Deed::Edit(0, Edit::Tag(2))),
+            (27, Deed::Edit(0, Edit::Suspend(false))),
+            (92, Deed::Meddle(0, Meddling::Ill(60))),
+        ],
+    );
+}
+
+#[test]
+fn a_target_group_that_an_edit_takes_away_in_mid_rollout_is_another_aim() {
+    let steps = [(1, Deed::Edit(0, Edit::Balanced(false)))];
+    passes(10_663_382_787_053_378_117, &[Kind::Balanced], &steps);
+}
+
+#[test]
+fn a_service_that_is_deleted_while_describes_have_holes_is_created_once_it_is_gone() {
+    let holes = Fault {
+        what: Wrong::Partial,
+        of: Calls::All,
+        percent: 100,
+    };
+    passes(
+        1_558_935_070_552_782_881,
+        &[Kind::Plain],
+        &[
+            (3, Deed::Edit(0, Edit::Count(None))),
+            (0, Deed::Faults(vec![holes], 62)),
+            (0, Deed::Meddle(0, Meddling::Delete)),
+        ],
+    );
+}
+
+#[test]
+fn a_call_that_is_late_comes_after_the_one_that_replaced_it() {
+    let late = Fault {
+        what: Wrong::Delay(6),
+        of: Calls::Updates,
+        percent: 100,
+    };
+    passes(
+        1,
+        &[Kind::Plain],
+        &[
+            (1, Deed::Faults(vec![late], 5)),
+            (0, Deed::Edit(0, Edit::Environment(0))),
+        ],
+    );
 }
 
 /// Plays the history of a seed. One that fails is made as small as it can be.

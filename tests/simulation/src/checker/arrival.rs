@@ -16,8 +16,8 @@ use crate::{
 
 /// A resync, and the calls of a pass before its first write.
 const ACTS_WITHIN: Duration = Duration::from_secs(33);
-/// What ECS takes to drain a service that another hand has deleted: its targets for 30 seconds, its tasks.
-const DRAINS: Duration = Duration::from_secs(40);
+/// What ECS takes to drain a service that another hand has deleted: its targets for 30 seconds, then its tasks.
+const DRAINS: Duration = Duration::from_secs(50);
 /// The longest wait after failures: so much later a daemon may find that nothing fails any more.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
