@@ -190,7 +190,11 @@ fn print(history: &History) {
             );
         }
         What::Seen(name, _) => println!("{} {name} is seen", entry.at),
-        other => println!("{} {other:?}", entry.at),
+        other @ (What::Manifests(_)
+        | What::Meddled(_)
+        | What::Started(_)
+        | What::Ended(_)
+        | What::Rest(_)) => println!("{} {other:?}", entry.at),
     };
     let _ = catch_unwind(AssertUnwindSafe(|| history.play_and_tell(told)));
 }
