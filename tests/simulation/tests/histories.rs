@@ -17,7 +17,7 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use simulation::{
-    history::{Calls, Deed, Edit, Fault, History, Kind, Meddling, Step, Wrong, generate},
+    history::{Calls, Deed, Edit, Fault, History, Kind, Meddling, Release, Step, Wrong, generate},
     journal::{Entry, What},
 };
 
@@ -86,6 +86,24 @@ fn a_service_that_is_deleted_while_describes_have_holes_is_created_once_it_is_go
             (3, Deed::Edit(0, Edit::Count(None))),
             (0, Deed::Faults(vec![holes], 62)),
             (0, Deed::Meddle(0, Meddling::Delete)),
+        ],
+    );
+}
+
+#[test]
+fn a_list_without_its_items_leaves_one_copy_of_a_definition_at_most() {
+    let lost = Fault {
+        what: Wrong::PageLost,
+        of: Calls::All,
+        percent: 36,
+    };
+    passes(
+        3_332_938_155_119_881_389,
+        &[Kind::Plain],
+        &[
+            (128, Deed::Push(0, 1, Release::Good)),
+            (134, Deed::Meddle(0, Meddling::Delete)),
+            (0, Deed::Faults(vec![lost], 42)),
         ],
     );
 }

@@ -1,5 +1,6 @@
 //! S3: at most one revision per definition; two where a reply was lost and lists were stale. A call that was itself late
-//! may add one: no list could show it when it was given up.
+//! may add one: no list could show it when it was given up. And two where a list has come without its items, which looks
+//! like one that has none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,8 @@ pub(super) struct Copies {
     registered: BTreeSet<(Caller, String)>,
     /// Whether lists have ever been stale.
     were_stale: bool,
+    /// Whether a list has ever come without its items.
+    were_lost: bool,
     /// How many registrations of a service were late.
     late: BTreeMap<String, usize>,
 }
@@ -42,6 +45,7 @@ impl Rule for Copies {
         let called = entry.called()?;
         let is_list = called.operation == "ListTaskDefinitions";
         self.were_stale |= is_list && !called.faults.is_empty();
+        self.were_lost |= is_list && called.faults.contains(&"pageLost");
         if called.operation != "RegisterTaskDefinition"
             || !called.is_write_of_daemon()
             || !called.is_done
@@ -53,7 +57,7 @@ impl Rule for Copies {
         if called.faults.contains(&"delay") {
             *self.late.entry(name.clone()).or_default() += 1;
         }
-        let is_blind = self.unheard.contains(&name) && self.were_stale;
+        let is_blind = self.were_lost || self.unheard.contains(&name) && self.were_stale;
         let late = self.late.get(&name).copied().unwrap_or_default();
         let allowed = 1 + late + usize::from(is_blind);
         if !called.is_told || !called.faults.is_empty() {

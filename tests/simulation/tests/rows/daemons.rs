@@ -46,7 +46,7 @@ fn of_two_one_acts_and_the_other_takes_over_from_one_that_is_cut_off() {
             world.clear_faults();
             world.describe(api("1"));
             world.pass(5 * MINUTE).await;
-            world.rest(5 * MINUTE).await;
+            world.rest(2 * MINUTE).await;
             (cut, back, world.clock.now())
         });
         let (first, second) = (Caller::Daemon(0), Caller::Daemon(1));
@@ -78,7 +78,7 @@ fn without_the_lease_store_nothing_is_written() {
         world.clear_faults();
         world.pass(2 * MINUTE).await;
         assert_eq!(runs(world, "api").1, 2);
-        world.rest(5 * MINUTE).await;
+        world.rest(2 * MINUTE).await;
         (away, back)
     });
     assert_eq!(writes(&journal, away, back), [""; 0]);
@@ -103,7 +103,7 @@ fn one_that_is_told_to_stop_in_mid_rollout_is_gone_soon_and_the_next_resumes() {
             assert!(image.ends_with(digest.as_str()) && tasks == 2, "{image}");
             // One rollout, and no second one.
             assert_eq!(world.service("api").deployments.len(), 2, "{moment} ms");
-            world.rest(5 * MINUTE).await;
+            world.rest(2 * MINUTE).await;
         });
         let when = |wanted: What| journal.iter().find(|it| it.what == wanted).unwrap().at;
         let told = when(What::Meddled("SIGTERM".to_owned()));

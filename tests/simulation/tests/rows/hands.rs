@@ -18,7 +18,7 @@ fn rolled_out(times: u32, apart: Duration) -> Vec<String> {
             world.describe(api("2"));
         }
         until_synced(world, &["api"]).await;
-        world.rest(5 * MINUTE).await;
+        world.rest(2 * MINUTE).await;
     });
     // Without the time, and the digest is of the same text.
     let writes = all_writes(&journal).into_iter();
@@ -64,7 +64,7 @@ fn edits_in_any_order_end_as_the_last_one_says() {
             let (_, digest) = &world.images()[&("api".to_owned(), "2".to_owned())];
             let (image, tasks) = runs(world, "api");
             assert!(image.ends_with(digest.as_str()) && tasks == 2, "{image}");
-            world.rest(5 * MINUTE).await;
+            world.rest(2 * MINUTE).await;
         });
     }
 }
@@ -75,7 +75,7 @@ fn what_a_hand_changes_in_the_middle_of_a_plan_is_planned_for_anew() {
         "subnets": ["subnet-a", "subnet-b"], "securityGroups": ["sg-other"],
     } });
     // A pass takes less than a second: at each moment of it.
-    for moment in (0..1_000).step_by(50) {
+    for moment in (0..1_000).step_by(100) {
         judged(SEED, async |world| {
             furnish(world);
             world.start();
@@ -88,7 +88,7 @@ fn what_a_hand_changes_in_the_middle_of_a_plan_is_planned_for_anew() {
             let network = &world.service("api").service["networkConfiguration"];
             let groups = &network["awsvpcConfiguration"]["securityGroups"];
             assert_eq!(*groups, json!(["sg-1"]), "{moment} ms");
-            world.rest(5 * MINUTE).await;
+            world.rest(2 * MINUTE).await;
         });
     }
 }

@@ -54,7 +54,7 @@ fn without_credentials_it_is_not_ready_soon_and_asks_seldom() {
             until_synced(world, &["api"]).await;
             assert_eq!(world.board().not_ready(), None);
             assert_eq!(runs(world, "api").1, 2);
-            world.rest(5 * MINUTE).await;
+            world.rest(2 * MINUTE).await;
             (from, to)
         });
         // With full jitter a wait of a minute at most is half a minute on average.
@@ -77,7 +77,7 @@ fn after_an_hour_without_aws_nothing_was_changed_and_nobody_hurries() {
         world.clear_faults();
         let back = world.clock.now();
         until_synced(world, &all).await;
-        world.rest(5 * MINUTE).await;
+        world.rest(2 * MINUTE).await;
         (from, back, names.len())
     });
     assert_eq!(writes(&journal, from, back), [""; 0]);

@@ -87,7 +87,7 @@ fn redeployments(trouble: impl AsyncFn(&World) + Send + Sync) -> usize {
         trouble(world).await;
         world.pass(10 * MINUTE).await;
         assert_eq!(runs(world, "api").1, 2);
-        world.rest(15 * MINUTE).await;
+        world.rest(12 * MINUTE).await;
         world.service("api").deployments.len() - 1
     });
     rollouts

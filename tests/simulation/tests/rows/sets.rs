@@ -23,7 +23,7 @@ fn meanwhile(other: impl Fn(Files) -> Files + Send + Sync) -> (Vec<String>, u64)
         let (to, count) = (world.clock.now(), runs(world, "svc-0").1);
         world.set_manifests(files);
         until_synced(world, &all).await;
-        world.rest(5 * MINUTE).await;
+        world.rest(2 * MINUTE).await;
         (from, to, count)
     });
     (writes(&journal, from, to), count)
