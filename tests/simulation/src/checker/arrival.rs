@@ -48,16 +48,16 @@ impl Rule for Arrival {
     fn step(&mut self, entry: &Entry, _: &Bound) -> Option<String> {
         match &entry.what {
             What::Manifests(_) | What::Meddled(_) | What::Started(_) => self.touch(entry.at),
+            What::Called(called) if !called.faults.is_empty() => {
+                self.have_failed = true;
+                self.touch(entry.at);
+            }
             What::Called(called) if called.is_write_of_daemon() => {
                 let name = service_of(called)?;
                 if called.operation == "CreateService" {
                     self.created.insert(name.clone(), entry.at);
                 }
                 self.written.entry(name).or_default().push(entry.at);
-            }
-            What::Called(called) if !called.faults.is_empty() => {
-                self.have_failed = true;
-                self.touch(entry.at);
             }
             What::Called(called) if called.change.is_some() => {
                 self.touch(entry.at);
