@@ -8,6 +8,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime::client::retries::TokenBucket;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 
 use crate::aws::Clock;
@@ -83,11 +84,29 @@ impl Clients {
     }
 }
 
-/// A client with a budget of retries of its own: the SDK's default is one for all clients of a process.
+/// How many reads may be tried again at once, when all has been well before.
+const RETRIES: u32 = 10;
+/// What a retry costs, and what a call that succeeds earns: retries are a tenth of the calls at most, for longer.
+const COST: u32 = 10;
+const EARNS: f32 = 1.0;
+
+/// A budget of retries. The SDK's own is one for all clients of a process, and allows 100 before it is spent.
+fn budget() -> RetryPartition {
+    let bucket = TokenBucket::builder()
+        .capacity(RETRIES as usize * COST as usize)
+        .retry_cost(COST)
+        .throttling_retry_cost(COST)
+        .timeout_retry_cost(COST)
+        .success_reward(EARNS);
+    RetryPartition::custom("own")
+        .token_bucket(bucket.build())
+        .build()
+}
+
+/// A client with a budget of retries of its own.
 macro_rules! client {
     ($sdk:ident, $config:expr) => {{
-        let retries = RetryPartition::custom("own").build();
-        let config = $sdk::config::Builder::from($config).retry_partition(retries);
+        let config = $sdk::config::Builder::from($config).retry_partition(budget());
         $sdk::Client::from_conf(config.build())
     }};
 }
@@ -97,9 +116,8 @@ use client;
 fn s3(config: &SdkConfig) -> aws_sdk_s3::Client {
     let has_no_names =
         config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-    let retries = RetryPartition::custom("own").build();
     let config = aws_sdk_s3::config::Builder::from(config)
-        .retry_partition(retries)
+        .retry_partition(budget())
         .force_path_style(has_no_names);
     aws_sdk_s3::Client::from_conf(config.build())
 }

@@ -25,7 +25,7 @@ mod rotation;
 mod target_health;
 mod tasks;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -158,13 +158,28 @@ impl Aws {
 
     /// One call: waits for the budget, measures, and gives a failure its class. A write that the lease forbids is not
     /// made.
-    async fn call<T, E>(
+    ///
+    /// Boxed: the SDK's futures are tens of kilobytes, and would be a part of everything that waits for them.
+    fn call<'a, T, E>(
+        &'a self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'a,
+    ) -> Pin<Box<dyn Future<Output = Result<T, AwsError>> + Send + 'a>>
+    where
+        T: Send + 'a,
+        E: ProvideErrorMetadata + std::error::Error + Send + 'static,
+    {
+        Box::pin(self.call_within_budget(operation, Box::pin(call)))
+    }
+
+    async fn call_within_budget<T, E>(
         &self,
         operation: Operation,
-        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        call: Pin<Box<impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send>>,
     ) -> Result<T, AwsError>
     where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        T: Send,
+        E: ProvideErrorMetadata + std::error::Error + Send + 'static,
     {
         if let Pays::Now(urgency) = self.pays {
             let began = Instant::now();

@@ -59,7 +59,8 @@ pub(super) fn watch(
             .steps
             .iter()
             .any(|step| step.operation == Write::UpdateService);
-        if is_updated || plan.hold.is_some() {
+        // What runs may have failed although something else is wanted, of which no image is known.
+        if is_updated || plan.hold.is_some() || service.is_stalled() {
             return;
         }
         let was_answered = |at: Timestamp| {

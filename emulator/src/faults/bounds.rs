@@ -104,6 +104,7 @@ impl FaultRule {
             | FaultEffect::Stale { .. }
             | FaultEffect::Partial { .. }
             | FaultEffect::PageLost
+            | FaultEffect::Ignored
             | FaultEffect::AccessDenied
             | FaultEffect::ExpiredCredentials => Ok(()),
         }

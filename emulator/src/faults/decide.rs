@@ -120,6 +120,7 @@ fn has_meaning(effect: FaultEffect, call: &Call) -> bool {
         }
         FaultEffect::Partial { .. } => partial::has_failures(call),
         FaultEffect::PageLost => partial::has_pages(call),
+        FaultEffect::Ignored => call.operation == "UpdateService",
         FaultEffect::Throttle
         | FaultEffect::ServerError { .. }
         | FaultEffect::Delay { .. }
@@ -144,5 +145,6 @@ fn end(effect: FaultEffect, call: &Call, account: &str) -> End {
         FaultEffect::Stale { seconds } => End::Stale(duration(seconds)),
         FaultEffect::Partial { share } => End::Partial(share),
         FaultEffect::PageLost => End::PageLost,
+        FaultEffect::Ignored => End::Ignored,
     }
 }

@@ -129,6 +129,8 @@ pub enum FaultEffect {
     },
     /// A list's page comes without its items.
     PageLost,
+    /// UpdateService is answered as if it had been carried out, and changes nothing.
+    Ignored,
     /// The caller may not do this.
     AccessDenied,
     /// The caller's session token has expired.
@@ -174,6 +176,7 @@ impl FaultEffect {
             Self::Stale { .. } => "stale",
             Self::Partial { .. } => "partial",
             Self::PageLost => "pageLost",
+            Self::Ignored => "ignored",
             Self::AccessDenied => "accessDenied",
             Self::ExpiredCredentials => "expiredCredentials",
         }

@@ -50,6 +50,8 @@ pub enum End {
     Partial(f64),
     /// A page comes without its items.
     PageLost,
+    /// Answered with what there is, and nothing is changed.
+    Ignored,
 }
 
 /// What the caller gets.
@@ -148,6 +150,16 @@ impl Unreliable {
                     partial::drop_names(call, reply, *share, &mut faults.random);
                 }
                 (Answer::Reply(reply), effects)
+            }
+            End::Ignored => {
+                // Without anything to change.
+                let member = |name: &str| call.input.get(name);
+                let input = json!({ "cluster": member("cluster"), "service": member("service") });
+                let call = Call {
+                    input,
+                    ..call.clone()
+                };
+                self.handle(&call, now, Answer::Reply)
             }
             End::PageLost => {
                 let (mut reply, effects) = self.cloud.handle(call, now);

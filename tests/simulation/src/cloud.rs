@@ -117,6 +117,12 @@ impl Cloud {
         subject.look(&mut inner.core, now)
     }
 
+    /// AWS's own clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// How long a call is under way, one way.
     #[must_use]
     pub fn travel(&self) -> Duration {
@@ -140,7 +146,9 @@ impl Cloud {
             inner.tasks.carry_out(effects, now);
             return answer;
         }
-        let subject = is_write(call.service, &call.operation)
+        // The lease and manifests, which are no service's.
+        let is_of_services = call.service != Service::S3;
+        let subject = (is_of_services && is_write(call.service, &call.operation))
             .then(|| Subject::of(call.service, &call.operation, &call.input));
         let before = subject
             .as_ref()
@@ -189,6 +197,18 @@ impl Cloud {
             Record::Journal(journal) => journal.clone(),
             Record::Tally(_) => Vec::new(),
         }
+    }
+
+    /// When a daemon last changed something, or tried to.
+    #[must_use]
+    pub fn last_write(&self) -> Option<Timestamp> {
+        let (inner, _) = self.present();
+        let Record::Journal(journal) = &inner.record else {
+            return None;
+        };
+        let mut entries = journal.iter().rev();
+        let last = entries.find(|entry| entry.called().is_some_and(Called::is_write_of_daemon));
+        last.map(|entry| entry.at)
     }
 
     /// What has happened since this was asked last; nothing where only numbers are kept.

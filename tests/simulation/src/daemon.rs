@@ -5,14 +5,15 @@ use std::{sync::Arc, time::Duration};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use evenkeel::{
-    aws::{Aws, Clients, Fence},
+    aws::{Aws, Clients, Fence, S3Url},
     daemon::{self, Board, Pace},
     desired::Settings,
+    lease::Lease,
     metrics::Metrics,
     normal::Form,
     source::Reading,
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -37,6 +38,10 @@ pub struct Setting {
     pub manifests: watch::Receiver<Option<Reading>>,
     /// How often every service is looked at.
     pub resync: Duration,
+    /// The lease that daemons share, where there is one.
+    pub lease: Option<S3Url>,
+    /// What it takes for the normal form of documents.
+    pub form: Form,
 }
 
 /// A daemon that runs.
@@ -49,7 +54,6 @@ pub struct Daemon {
     /// Whether it lives.
     pub life: Life,
     stop: CancellationToken,
-    task: JoinHandle<()>,
 }
 
 impl Daemon {
@@ -64,19 +68,26 @@ impl Daemon {
             clock,
             manifests,
             resync,
+            lease,
+            form,
         } = setting;
         #[expect(clippy::expect_used, reason = "their names are constants")]
         let metrics = Metrics::new().expect("metrics");
-        let wire = Wire::new(cloud.clone(), clock, number, life.clone());
+        let wire = Wire::new(cloud.clone(), number, life.clone());
         let clients = Clients::new(&config(number, wire, clock));
-        let aws = Aws::new(clients, metrics.clone()).behind(Fence::open());
+        let fence = match &lease {
+            Some(_) => Fence::closed(),
+            None => Fence::open(),
+        };
+        let aws = Aws::new(clients, metrics.clone()).behind(fence.clone());
+        let lease = lease.map(|url| Lease::new(aws.clone(), url, fence));
         let board = Arc::new(Board::default());
         let daemon = daemon::Daemon {
             aws,
             pace: Pace {
                 settings: Settings {
                     owner: OWNER.to_owned(),
-                    form: Form::current(),
+                    form,
                 },
                 resync,
             },
@@ -86,8 +97,8 @@ impl Daemon {
         };
         cloud.note(What::Started(number));
         let (stop, its_life) = (CancellationToken::new(), life.clone());
-        let act = daemon.act(None, stop.clone());
-        let task = tokio::spawn(async move {
+        let act = daemon.act(lease, stop.clone());
+        tokio::spawn(async move {
             tokio::select! {
                 biased;
                 () = its_life.ended() => {}
@@ -101,18 +112,12 @@ impl Daemon {
             metrics,
             life,
             stop,
-            task,
         }
     }
 
     /// As SIGTERM does: the passes that run may end.
-    ///
-    /// # Panics
-    /// When the daemon did.
-    pub async fn stop(self) {
+    pub fn terminate(&self) {
         self.stop.cancel();
-        let ended = self.task.await;
-        assert!(ended.is_ok(), "{ended:?}");
     }
 }
 

@@ -25,6 +25,7 @@ pub mod end;
 pub mod fleet;
 pub mod furniture;
 pub mod hand;
+pub mod history;
 pub mod journal;
 pub mod manifest;
 pub mod scenario;

@@ -121,7 +121,19 @@ impl Scenario {
     /// Plays it. The n-th daemon is ended by the n-th fuse, and another one started a moment later.
     #[must_use]
     pub fn play(&self, seed: u64, fuses: &[Fuse]) -> Played {
+        self.play_in(seed, fuses, |_| {})
+    }
+
+    /// Plays it in a world that something has been done to before.
+    #[must_use]
+    pub fn play_in(
+        &self,
+        seed: u64,
+        fuses: &[Fuse],
+        prepare: impl FnOnce(&mut World) + Send,
+    ) -> Played {
         World::run(seed, async |world| {
+            prepare(world);
             for act in &self.first {
                 act.carry_out(world);
             }

@@ -3,7 +3,7 @@
 use std::{
     future::pending,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -28,13 +28,12 @@ use emulator::{
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, cloud::Cloud, furniture::REGION, journal::Caller};
+use crate::{cloud::Cloud, furniture::REGION, journal::Caller};
 
 /// The wire of one daemon.
 #[derive(Debug, Clone)]
 pub struct Wire {
     cloud: Cloud,
-    clock: Clock,
     daemon: usize,
     life: Life,
 }
@@ -44,7 +43,7 @@ pub struct Wire {
 pub struct Life {
     over: CancellationToken,
     calls: Arc<AtomicUsize>,
-    fuse: Option<Fuse>,
+    fuse: Arc<Mutex<Option<Fuse>>>,
 }
 
 /// Ends a daemon at one of its calls.
@@ -70,9 +69,20 @@ impl Life {
     #[must_use]
     pub fn with(fuse: Option<Fuse>) -> Self {
         Self {
-            fuse,
+            fuse: Arc::new(Mutex::new(fuse)),
             ..Self::default()
         }
+    }
+
+    /// Ends it at a call that has not been made yet, the next one being 0.
+    pub fn end_at(&self, call: usize, side: Side) {
+        let call = self.calls() + call;
+        *self.fuse.lock().unwrap_or_else(PoisonError::into_inner) = Some(Fuse { call, side });
+    }
+
+    /// Ends it at no call any more.
+    pub fn spare(&self) {
+        *self.fuse.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Ends it now.
@@ -92,7 +102,8 @@ impl Life {
     }
 
     fn is_cut(&self, call: usize, side: Side) -> bool {
-        if self.fuse == Some(Fuse { call, side }) {
+        let fuse = *self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
+        if fuse == Some(Fuse { call, side }) {
             self.end();
         }
         self.over.is_cancelled()
@@ -100,12 +111,11 @@ impl Life {
 }
 
 impl Wire {
-    /// The wire of the n-th daemon, which lives as long as `life`. AWS answers with the time of `clock`.
+    /// The wire of the n-th daemon, which lives as long as `life`.
     #[must_use]
-    pub fn new(cloud: Cloud, clock: Clock, daemon: usize, life: Life) -> Self {
+    pub fn new(cloud: Cloud, daemon: usize, life: Life) -> Self {
         Self {
             cloud,
-            clock,
             daemon,
             life,
         }
@@ -122,14 +132,19 @@ impl Wire {
         let request = request
             .try_into_http1x()
             .map_err(|error| ConnectorError::other(error.into(), None))?;
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
+        if let Some(path) = with_bucket(head.uri.host(), head.uri.path_and_query()) {
+            head.uri = path
+                .parse()
+                .map_err(|error| ConnectorError::other(Box::new(error), None))?;
+        }
         let decode = || wire::decode(&head, body.bytes().unwrap_or_default(), REGION);
         let (protocol, call) = self.cloud.at_work(decode);
         let (operation, outcome) = match call {
             Ok(call) => (call.operation.clone(), self.ask(call).await?),
             Err(error) => (String::new(), Err(error)),
         };
-        let now = self.clock.now();
+        let now = self.cloud.clock().now();
         let encode = || wire::encode(&protocol, &operation, &outcome, "simulated", now);
         let response = self.cloud.at_work(encode);
         let response = response.map(|body| SdkBody::from(body.into_inner().unwrap_or_default()));
@@ -167,6 +182,13 @@ impl Wire {
             }
         }
     }
+}
+
+/// The path of a request to a bucket that is named in the host's name, with the bucket in the path, which to S3 is the
+/// same: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>.
+fn with_bucket(host: Option<&str>, path: Option<&impl std::fmt::Display>) -> Option<String> {
+    let (bucket, _) = host?.split_once(".s3.")?;
+    Some(format!("/{bucket}{}", path?))
 }
 
 impl HttpConnector for Wire {

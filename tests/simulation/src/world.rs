@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use evenkeel::{daemon::Board, metrics::Metrics, source::Reading, status::ServiceStatus};
+use evenkeel::{
+    aws::S3Url, daemon::Board, metrics::Metrics, normal::Form, source::Reading,
+    status::ServiceStatus,
+};
 use tokio::{runtime::Builder, sync::watch, time::sleep};
 
 use crate::{
@@ -17,7 +20,7 @@ use crate::{
     journal::What,
     manifest::{File, Files},
     sight::{Sight, Subject},
-    wire::{Fuse, Life},
+    wire::{Fuse, Life, Side},
 };
 
 /// How often a condition is looked at while it is waited for.
@@ -34,6 +37,12 @@ pub struct World {
     pub cloud: Cloud,
     /// How often a daemon looks at every service.
     pub resync: Duration,
+    /// The time that daemons take it to be.
+    pub daemons_clock: Clock,
+    /// The lease that daemons share, where there is one.
+    pub lease: Option<S3Url>,
+    /// What daemons take for the normal form of documents.
+    pub form: Form,
     pub(crate) files: Files,
     /// ARNs of target groups, by name.
     pub groups: BTreeMap<String, String>,
@@ -85,6 +94,9 @@ impl World {
             clock,
             cloud: Cloud::new(seed, clock),
             resync: Duration::from_secs(30),
+            daemons_clock: clock,
+            lease: None,
+            form: Form::current(),
             files: Files::new(),
             groups: BTreeMap::new(),
             images: BTreeMap::new(),
@@ -120,11 +132,17 @@ impl World {
         });
     }
 
-    /// Tells the last daemon to stop, and waits until it has.
-    pub async fn stop(&self) {
-        let last = lock(&self.daemons).pop();
-        if let Some(daemon) = last {
-            daemon.stop().await;
+    /// Tells the last daemon to stop, as SIGTERM does.
+    pub fn terminate(&self) {
+        if let Some(daemon) = lock(&self.daemons).last() {
+            daemon.terminate();
+        }
+    }
+
+    /// Ends the last daemon at one of its next calls, the very next being 0.
+    pub fn kill_at(&self, call: usize, side: Side) {
+        if let Some(daemon) = lock(&self.daemons).last() {
+            daemon.life.end_at(call, side);
         }
     }
 
@@ -133,6 +151,31 @@ impl World {
         if let Some(daemon) = lock(&self.daemons).last() {
             daemon.life.end();
         }
+    }
+
+    /// Lets the last daemon live, whatever call it was to end at.
+    pub fn spare(&self) {
+        if let Some(daemon) = lock(&self.daemons).last() {
+            daemon.life.spare();
+        }
+    }
+
+    /// The manifests as they are.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// ARNs of target groups, by name.
+    #[must_use]
+    pub fn groups(&self) -> &BTreeMap<String, String> {
+        &self.groups
+    }
+
+    /// Executables and digests of images, by repository and tag.
+    #[must_use]
+    pub fn images(&self) -> &BTreeMap<(String, String), (String, String)> {
+        &self.images
     }
 
     /// How many calls the last daemon has made.
@@ -221,9 +264,11 @@ impl World {
     fn setting(&self) -> Setting {
         Setting {
             cloud: self.cloud.clone(),
-            clock: self.clock,
+            clock: self.daemons_clock,
             manifests: self.manifests.subscribe(),
             resync: self.resync,
+            lease: self.lease.clone(),
+            form: self.form.clone(),
         }
     }
 }

@@ -1,4 +1,8 @@
-//! A daemon that is killed at any of its calls is followed by one that comes to the same end, by the rules.
+//! A daemon that is killed at any of its calls is followed by one that comes to the same end, by the rules; and so is
+//! that one, killed in its turn.
+//!
+//! `SOAK=1` kills on both sides of every call, and of every pair of calls in the short scenarios. `CRASHES=scale` is about
+//! one scenario. How many runs each had is printed.
 
 use std::sync::{
     Mutex,
@@ -7,6 +11,7 @@ use std::sync::{
 
 use simulation::{
     checker,
+    end::End,
     journal::{Caller, Entry},
     scenario::Scenario,
     scenarios,
@@ -17,73 +22,155 @@ const SEED: u64 = 1;
 
 /// Of the calls that only read, one in so many is tried, unless all are asked for.
 const READS: usize = 40;
+/// Of the pairs, so many of each scenario are.
+const PAIRS: usize = 6;
+/// The scenarios of which pairs are tried: those with the fewest calls.
+const SHORT: [&str; 5] = [
+    "create",
+    "scale",
+    "settings",
+    "drift of the count",
+    "drift of the retention",
+];
+
+/// A scenario, how it ends when nobody is killed, and what is tried of it.
+struct Trial {
+    scenario: Scenario,
+    end: End,
+    calls: usize,
+    runs: Vec<Vec<Fuse>>,
+    wrong: Mutex<Vec<String>>,
+}
+
+fn is_thorough() -> bool {
+    std::env::var_os("SOAK").is_some()
+}
+
+fn is_asked_for(scenario: &Scenario) -> bool {
+    std::env::var("CRASHES").map_or(true, |name| name == scenario.name)
+}
+
+/// The calls of the n-th daemon, and whether each changes something.
+fn calls(journal: &[Entry], daemon: usize) -> Vec<bool> {
+    let calls = journal.iter().filter_map(Entry::called);
+    let own = calls.filter(|called| called.by == Caller::Daemon(daemon));
+    own.map(|called| called.change.is_some()).collect()
+}
 
 /// Where a daemon is killed: on both sides of every call, or, as it has forgotten the same and AWS is in the same state,
 /// before the first write, after each, and before some of the reads.
-fn fuses(undisturbed: &[Entry]) -> Vec<Fuse> {
-    let is_thorough = std::env::var_os("SOAK").is_some();
-    let calls = undisturbed.iter().filter_map(Entry::called);
-    let calls: Vec<_> = calls
-        .filter(|called| called.by == Caller::Daemon(0))
-        .collect();
-    let first = calls.iter().position(|called| called.change.is_some());
-    let sides = calls.iter().enumerate().flat_map(|(call, called)| {
-        let is_write = called.change.is_some();
-        let before = is_thorough || Some(call) == first || !is_write && call % READS == 0;
-        let after = is_thorough || is_write;
+fn fuses(calls: &[bool]) -> Vec<Fuse> {
+    let first = calls.iter().position(|is_write| *is_write);
+    let sides = calls.iter().enumerate().flat_map(|(call, is_write)| {
+        let before = is_thorough() || Some(call) == first || !is_write && call % READS == 0;
+        let after = is_thorough() || *is_write;
+        let at = |side| Fuse { call, side };
         [
-            before.then_some(Fuse {
-                call,
-                side: Side::Before,
-            }),
-            after.then_some(Fuse {
-                call,
-                side: Side::After,
-            }),
+            before.then(|| at(Side::Before)),
+            after.then(|| at(Side::After)),
         ]
     });
     sides.flatten().collect()
 }
 
-/// Plays a scenario with every fuse, and says what is wrong with it.
-fn play_all(scenario: &Scenario, wrong: &Mutex<Vec<String>>) -> usize {
-    let undisturbed = scenario.play(SEED, &[]);
-    let fuses = fuses(&undisturbed.journal);
-    for fuse in &fuses {
-        let played = scenario.play(SEED, &[*fuse]);
+/// For each place where the first daemon is killed, those where the second one is.
+fn pairs(scenario: &Scenario, first: &[Fuse]) -> Vec<Vec<Fuse>> {
+    let of_one = |one: &Fuse| {
+        let played = scenario.play(SEED, &[*one]);
+        let second = fuses(&calls(&played.journal, 1));
+        second.into_iter().map(|other| vec![*one, other]).collect()
+    };
+    let all: Vec<Vec<Fuse>> = first.iter().flat_map::<Vec<_>, _>(of_one).collect();
+    let step = if is_thorough() {
+        1
+    } else {
+        all.len().div_ceil(PAIRS).max(1)
+    };
+    all.into_iter().step_by(step).collect()
+}
+
+impl Trial {
+    fn of(scenario: Scenario, make: impl Fn(&Scenario, &[Fuse]) -> Vec<Vec<Fuse>>) -> Self {
+        let undisturbed = scenario.play(SEED, &[]);
+        let calls = calls(&undisturbed.journal, 0);
+        Self {
+            runs: make(&scenario, &fuses(&calls)),
+            calls: calls.len(),
+            end: undisturbed.end,
+            scenario,
+            wrong: Mutex::default(),
+        }
+    }
+
+    fn play(&self, fuses: &[Fuse]) {
+        let played = self.scenario.play(SEED, fuses);
         let mut problems: Vec<_> = checker::judge(&played.journal)
             .into_iter()
             .map(|violation| format!("{violation:?}"))
             .collect();
-        if played.end != undisturbed.end {
-            problems.push(format!(
-                "it ends as {:#?} and not as {:#?}",
-                played.end, undisturbed.end
-            ));
+        if played.end != self.end {
+            let (is, should) = (&played.end, &self.end);
+            problems.push(format!("it ends as {is:#?} and not as {should:#?}"));
         }
+        let name = self.scenario.name;
         let problems = problems
             .into_iter()
-            .map(|problem| format!("{}, {fuse:?}: {problem}", scenario.name));
-        wrong.lock().unwrap().extend(problems);
+            .map(|problem| format!("{name}, {fuses:?}: {problem}"));
+        self.wrong.lock().unwrap().extend(problems);
     }
-    fuses.len()
+}
+
+/// Plays every run of every trial on all cores, and prints how many there were.
+fn play_all(trials: &[Trial]) {
+    let runs: Vec<_> = trials
+        .iter()
+        .flat_map(|trial| trial.runs.iter().map(move |run| (trial, run)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    on_every_core(|| {
+        while let Some((trial, run)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            trial.play(run);
+        }
+    });
+    for trial in trials {
+        let (name, wrong) = (trial.scenario.name, trial.wrong.lock().unwrap().len());
+        let (calls, runs) = (trial.calls, trial.runs.len());
+        println!("{name}: {calls} calls, {runs} runs, {wrong} wrong");
+    }
+    println!("{} runs", runs.len());
+    let wrong = trials
+        .iter()
+        .flat_map(|trial| trial.wrong.lock().unwrap().clone());
+    let wrong: Vec<_> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn on_every_core(work: impl Fn() + Sync) {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(&work);
+        }
+    });
 }
 
 #[test]
 fn a_daemon_killed_at_any_call_is_followed_by_one_that_comes_to_the_same_end() {
-    let (scenarios, wrong) = (scenarios::all(), Mutex::new(Vec::new()));
-    let (next, runs) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    runs.fetch_add(play_all(scenario, &wrong), Ordering::Relaxed);
-                }
-            });
-        }
-    });
-    println!("{} runs", runs.into_inner());
-    let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let alone = |_: &Scenario, fuses: &[Fuse]| fuses.iter().map(|fuse| vec![*fuse]).collect();
+    let trials: Vec<_> = scenarios::all()
+        .into_iter()
+        .filter(is_asked_for)
+        .map(|scenario| Trial::of(scenario, alone))
+        .collect();
+    play_all(&trials);
+}
+
+#[test]
+fn so_is_the_one_that_follows_when_it_is_killed_as_well() {
+    let short = SHORT.iter().filter_map(|name| scenarios::named(name));
+    let trials: Vec<_> = short
+        .filter(is_asked_for)
+        .map(|scenario| Trial::of(scenario, pairs))
+        .collect();
+    play_all(&trials);
 }

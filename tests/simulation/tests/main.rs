@@ -12,5 +12,9 @@ mod checker;
 mod crashes;
 mod faults;
 mod fleet;
+mod histories;
+#[path = "../../documents/next_form.rs"]
+mod next_form;
 mod rest;
+mod rows;
 mod scenarios;

@@ -16,6 +16,12 @@ use crate::{
 
 /// A resync, and the calls of a pass before its first write.
 const ACTS_WITHIN: Duration = Duration::from_secs(33);
+/// What ECS takes to drain a service that another hand has deleted: its targets for 30 seconds, then its tasks.
+const DRAINS: Duration = Duration::from_secs(50);
+/// A service that is gone before any look has shown it cannot be told from one that shows late: for so long.
+const SHOWS_WITHIN: Duration = Duration::from_secs(300);
+/// How soon after its creation a service is looked at.
+const LOOKED_AT: Duration = Duration::from_secs(3);
 /// The longest wait after failures: so much later a daemon may find that nothing fails any more.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
@@ -26,6 +32,10 @@ pub(super) struct Arrival {
     touched: Option<Timestamp>,
     /// Whether calls have failed before that.
     have_failed: bool,
+    /// What was deleted by that, and how much longer that may take.
+    deleted: Option<(String, Duration)>,
+    /// When daemons last created a service.
+    created: BTreeMap<String, Timestamp>,
     /// What daemons have written since, by service.
     written: BTreeMap<String, Vec<Timestamp>>,
 }
@@ -38,26 +48,43 @@ impl Rule for Arrival {
     fn step(&mut self, entry: &Entry, _: &Bound) -> Option<String> {
         match &entry.what {
             What::Manifests(_) | What::Meddled(_) | What::Started(_) => self.touch(entry.at),
-            What::Called(called) if called.is_write_of_daemon() => {
-                let name = service_of(called)?;
-                self.written.entry(name).or_default().push(entry.at);
-            }
             What::Called(called) if !called.faults.is_empty() => {
                 self.have_failed = true;
                 self.touch(entry.at);
             }
-            What::Called(called) if called.change.is_some() => self.touch(entry.at),
+            What::Called(called) if called.is_write_of_daemon() => {
+                let name = service_of(called)?;
+                if called.operation == "CreateService" {
+                    self.created.insert(name.clone(), entry.at);
+                }
+                self.written.entry(name).or_default().push(entry.at);
+            }
+            What::Called(called) if called.change.is_some() => {
+                self.touch(entry.at);
+                if called.operation == "DeleteService" {
+                    let name = service_of(called)?;
+                    let created = self.created.get(&name);
+                    let is_unseen = created.is_some_and(|at| *at + LOOKED_AT >= entry.at);
+                    let takes = if is_unseen { SHOWS_WITHIN } else { DRAINS };
+                    self.deleted = Some((name, takes));
+                }
+            }
             What::Seen(name, sight) => {
                 let written = self.written.remove(name)?;
-                let waits = if self.have_failed {
-                    LONGEST_WAIT
-                } else {
-                    Duration::ZERO
-                };
+                let mut waits = Duration::ZERO;
+                if self.have_failed {
+                    waits += LONGEST_WAIT;
+                }
+                if let Some((_, takes)) = self.deleted.as_ref().filter(|(gone, _)| gone == name) {
+                    waits += *takes;
+                }
                 let touched = self.touched? + waits;
                 return late(name, touched, &written, &rollouts(sight, entry.at));
             }
-            What::Rest(_) => self.have_failed = false,
+            What::Rest(_) => {
+                self.have_failed = false;
+                self.deleted = None;
+            }
             What::Called(_) | What::Ended(_) => {}
         }
         None

@@ -1,6 +1,8 @@
-//! S3: at most one revision per definition; two where a reply was lost and lists were stale.
+//! S3: at most one revision per definition; two where a reply was lost and lists were stale. A call that was itself late
+//! may add one: no list could show it when it was given up. And two where a list has come without its items, which looks
+//! like one that has none.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Bound, Invariant, Rule,
@@ -21,6 +23,10 @@ pub(super) struct Copies {
     registered: BTreeSet<(Caller, String)>,
     /// Whether lists have ever been stale.
     were_stale: bool,
+    /// Whether a list has ever come without its items.
+    were_lost: bool,
+    /// How many registrations of a service were late.
+    late: BTreeMap<String, usize>,
 }
 
 impl Rule for Copies {
@@ -39,6 +45,7 @@ impl Rule for Copies {
         let called = entry.called()?;
         let is_list = called.operation == "ListTaskDefinitions";
         self.were_stale |= is_list && !called.faults.is_empty();
+        self.were_lost |= is_list && called.faults.contains(&"pageLost");
         if called.operation != "RegisterTaskDefinition"
             || !called.is_write_of_daemon()
             || !called.is_done
@@ -47,11 +54,12 @@ impl Rule for Copies {
         }
         let name = service_of(called)?;
         self.registered.insert((called.by, name.clone()));
-        let allowed = if self.unheard.contains(&name) && self.were_stale {
-            2
-        } else {
-            1
-        };
+        if called.faults.contains(&"delay") {
+            *self.late.entry(name.clone()).or_default() += 1;
+        }
+        let is_blind = self.were_lost || self.unheard.contains(&name) && self.were_stale;
+        let late = self.late.get(&name).copied().unwrap_or_default();
+        let allowed = 1 + late + usize::from(is_blind);
         if !called.is_told || !called.faults.is_empty() {
             self.unheard.insert(name.clone());
         }

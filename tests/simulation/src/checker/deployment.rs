@@ -58,6 +58,19 @@ pub(super) fn aim(sight: &Sight, deployment: &Value) -> Value {
     canonical(Value::Object(aim))
 }
 
+/// Whether a service deployment may have had the target groups that a change leaves. Its revision says so, but a
+/// service's first revision omits them: then those before the change count.
+pub(super) fn may_balance_alike(change: &Change, deployment: &Value) -> bool {
+    let after = &change.after.service["loadBalancers"];
+    let arn = &deployment["targetServiceRevision"]["arn"];
+    let mut revisions = change.before.revisions.iter();
+    let revision = revisions.find(|one| one["serviceRevisionArn"] == *arn);
+    let own = revision.map(|revision| &revision["loadBalancers"]);
+    let had = own.filter(|own| !is_empty(own));
+    let had = had.unwrap_or(&change.before.service["loadBalancers"]);
+    canonical(had.clone()) == canonical(after.clone())
+}
+
 /// What was asked for of a definition, without what AWS adds.
 #[must_use]
 pub fn content(definition: &Value) -> Value {

@@ -11,7 +11,7 @@ use crate::journal::{Caller, Entry};
 /// From the look to the last of the calls that a plan makes of a service.
 const RIGHT_BEFORE: Duration = Duration::from_secs(15);
 /// What a call's way, and that of the look before it, may take.
-const UNDER_WAY: Duration = Duration::from_secs(1);
+pub(super) const UNDER_WAY: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct Fresh {
@@ -32,7 +32,9 @@ impl Rule for Fresh {
             self.looked.extend(looked);
             return None;
         }
-        let change = called.change.as_ref()?;
+        // When it was late it had been sent earlier.
+        let is_late = called.faults.contains(&"delay");
+        let change = called.change.as_ref().filter(|_| !is_late)?;
         let name = service_of(called)?;
         if called.by == Caller::Hand {
             self.changed.insert(name, entry.at);

@@ -1,8 +1,9 @@
-//! S4: what failed is not tried again by itself. The newest outcome of what aims at the same counts.
+//! S4: what failed is not tried again by itself. The newest outcome of what aims at the same counts. A call that
+//! was itself late is not judged: what has failed since it was sent nobody knew.
 
 use super::{
     Bound, Invariant, Rule,
-    deployment::{Fate, aim, fate, started, tag},
+    deployment::{Fate, aim, fate, may_balance_alike, started, tag},
 };
 use crate::journal::Entry;
 
@@ -17,13 +18,17 @@ impl Rule for HeldBack {
         let called = entry
             .called()
             .filter(|called| called.is_write_of_daemon())?;
-        let change = called.change.as_ref().filter(|_| called.is_done)?;
+        let is_late = called.faults.contains(&"delay");
+        let change = called
+            .change
+            .as_ref()
+            .filter(|_| called.is_done && !is_late)?;
         let aims_at = started(change)?;
         let before = &change.before;
         let same = before
             .deployments
             .iter()
-            .filter(|one| aim(before, one) == aims_at);
+            .filter(|one| aim(before, one) == aims_at && may_balance_alike(change, one));
         let newest = same
             .map(|one| (one, fate(one)))
             .find(|(_, fate)| *fate != Fate::Superseded)?;

@@ -94,7 +94,7 @@ impl Checker {
     pub fn new() -> Self {
         Self {
             rules: vec![
-                Box::new(owners::Owners),
+                Box::new(owners::Owners::default()),
                 Box::new(rollouts::Rollouts),
                 Box::new(copies::Copies::default()),
                 Box::new(held::HeldBack),

@@ -1,13 +1,16 @@
 //! S1: nothing without our owner tag is changed, unless the manifest says `adopt`. Nothing is deleted.
 
+use std::collections::BTreeMap;
+
 use emulator::core::Service;
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Bound, Invariant, Rule, bound::service_of, deployment::tag};
+use super::{Bound, Invariant, Rule, bound::service_of, deployment::tag, fresh::UNDER_WAY};
 use crate::{
     daemon::OWNER,
     furniture::CLUSTER,
-    journal::{Called, Change, Entry},
+    journal::{Called, Caller, Change, Entry},
 };
 
 /// Everything that a daemon may ever do to change something.
@@ -27,7 +30,11 @@ const MAY: [&str; 10] = [
 const OWNER_TAG: &str = "evenkeel:owner";
 const LABELS_TAG: &str = "evenkeel:labels";
 
-pub(super) struct Owners;
+#[derive(Default)]
+pub(super) struct Owners {
+    /// When somebody else last took tags away from a service, which a call that is under way cannot know.
+    untagged: BTreeMap<String, Timestamp>,
+}
 
 impl Rule for Owners {
     fn invariant(&self) -> Invariant {
@@ -35,10 +42,15 @@ impl Rule for Owners {
     }
 
     fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
-        let called = entry
-            .called()
-            .filter(|called| called.is_write_of_daemon())?;
-        let change = called.change.as_ref()?;
+        let called = entry.called()?;
+        if called.by == Caller::Hand && called.operation == "UntagResource" {
+            let untagged = service_of(called).map(|name| (name, entry.at));
+            self.untagged.extend(untagged);
+        }
+        let change = called
+            .change
+            .as_ref()
+            .filter(|_| called.is_write_of_daemon())?;
         let operation = called.operation.as_str();
         if called.service == Service::S3 {
             return None;
@@ -55,6 +67,7 @@ impl Rule for Owners {
             Owned::Absent => {}
             Owned::By(Some(owner)) if owner == ours => {}
             Owned::By(None) if manifests.iter().any(|manifest| manifest.adopt) => {}
+            Owned::By(None) if self.was_just_untagged(&name, called, entry.at) => {}
             Owned::By(owner) => {
                 let owner = owner.unwrap_or("nobody");
                 return Some(format!("{operation} of {name}, which is {owner}'s"));
@@ -63,6 +76,14 @@ impl Rule for Owners {
         let labels = manifests.iter().flat_map(|manifest| manifest.labels.keys());
         let labels: Vec<&str> = labels.map(String::as_str).collect();
         foreign_tag(called, change, &labels)
+    }
+}
+
+impl Owners {
+    fn was_just_untagged(&self, name: &str, called: &Called, at: Timestamp) -> bool {
+        let untagged = self.untagged.get(name);
+        let is_late = called.faults.contains(&"delay");
+        untagged.is_some_and(|untagged| is_late || *untagged + UNDER_WAY >= at)
     }
 }
 

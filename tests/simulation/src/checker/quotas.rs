@@ -4,8 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Bound, Invariant, Rule, bound::service_of, deployment::starts};
-use crate::journal::{Caller, Entry};
+use super::{
+    Bound, Invariant, Rule,
+    bound::service_of,
+    deployment::{starts, tag},
+};
+use crate::journal::{Called, Caller, Entry};
 
 /// A quota: its calls, its burst, its refill per second.
 struct Quota(&'static [&'static str], f64, f64);
@@ -96,10 +100,12 @@ impl Rule for Brake {
             .manifests(called.by, &name, entry.at)
             .first()
             .copied()?;
-        let known = self
-            .deployed
-            .insert((called.by, name.clone()), manifest.clone());
-        if !starts(change) || known.as_ref() != Some(manifest) {
+        let (key, does_start) = ((called.by, name.clone()), starts(change));
+        let is_known = self.deployed.get(&key) == Some(manifest);
+        if does_start || is_found_right(called) {
+            self.deployed.insert(key, manifest.clone());
+        }
+        if !does_start || !is_known {
             return None;
         }
         self.unasked.retain(|(at, ..)| *at + AT_ONCE >= entry.at);
@@ -117,4 +123,10 @@ impl Rule for Brake {
             format!("{many} of {of} services are deployed at once, and nobody has asked for it")
         })
     }
+}
+
+/// Whether a call says that a service is as its manifest wants it. What comes before a deployment, a log group or a
+/// definition, does not.
+fn is_found_right(called: &Called) -> bool {
+    called.operation == "TagResource" && tag(&called.input["tags"], "evenkeel:applied").is_some()
 }

@@ -1,9 +1,11 @@
 //! S2: no deployment is started while one with the same aim runs, or during a rollback. What starts none never carries a
 //! task definition.
+//!
+//! A call that was itself late is not judged: what it met was not there when it was sent, and its caller had given it up.
 
 use super::{
     Bound, Invariant, Rule,
-    deployment::{Fate, aim, fate, started},
+    deployment::{Fate, aim, fate, may_balance_alike, started},
 };
 use crate::journal::Entry;
 
@@ -18,7 +20,12 @@ impl Rule for Rollouts {
         let called = entry
             .called()
             .filter(|called| called.is_write_of_daemon())?;
-        if called.operation != "UpdateService" || !called.is_done || called.outcome.is_err() {
+        let is_late = called.faults.contains(&"delay");
+        if called.operation != "UpdateService"
+            || !called.is_done
+            || called.outcome.is_err()
+            || is_late
+        {
             return None;
         }
         let change = called.change.as_ref()?;
@@ -34,7 +41,10 @@ impl Rule for Rollouts {
                 Fate::RollsBack => {
                     return Some(format!("a deployment is started while {arn} rolls back"));
                 }
-                Fate::Runs if aim(before, deployment) == aims_at => {
+                Fate::Runs
+                    if aim(before, deployment) == aims_at
+                        && may_balance_alike(change, deployment) =>
+                {
                     return Some(format!(
                         "a deployment is started while {arn} with the same aim runs"
                     ));

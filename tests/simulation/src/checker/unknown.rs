@@ -53,7 +53,10 @@ impl Rule for Unknown {
 
 impl Unknown {
     fn against(&self, called: &Called, at: Timestamp) -> Option<String> {
-        let name = service_of(called).filter(|_| called.is_write_of_daemon())?;
+        // When it was late it had been sent earlier.
+        let is_late = called.faults.contains(&"delay");
+        let is_judged = called.is_write_of_daemon() && !is_late;
+        let name = service_of(called).filter(|_| is_judged)?;
         let key = (called.by, name);
         let (operation, name) = (&called.operation, &key.1);
         let listed = self.listed.get(&called.by);
@@ -71,7 +74,8 @@ impl Unknown {
         let (Some(change), Some(name)) = (&called.change, service_of(called)) else {
             return;
         };
-        if !change.after.service.is_null() {
+        // What drains is not listed any more, and may be said to be missing.
+        if change.after.service["status"] == "ACTIVE" {
             self.there.insert(name);
         } else if !change.before.service.is_null() {
             self.there.remove(&name);

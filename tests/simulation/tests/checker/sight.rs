@@ -72,15 +72,16 @@ fn s7_what_another_hand_has_changed_is_seen_first() {
 
 #[test]
 fn s8_after_a_failed_read_nothing_is_written() {
-    for (operation, spoil) in [
-        ("DescribeServices", fail as fn(&mut Called)),
-        ("DescribeLogGroups", fail),
-        ("DescribeTargetHealth", fail),
-        ("DescribeServices", fall_out),
+    // Of an edit, targets are not asked about.
+    for (write, operation, spoil) in [
+        ("UpdateService", "DescribeServices", fail as fn(&mut Called)),
+        ("UpdateService", "DescribeLogGroups", fail),
+        ("CreateService", "DescribeTargetHealth", fail),
+        ("UpdateService", "DescribeServices", fall_out),
     ] {
         let mut journal = ROLL_OUT.clone();
-        let update = find(&journal, "UpdateService", 0);
-        let last = (0..update).rev().find(|at| {
+        let write = find(&journal, write, 0);
+        let last = (0..write).rev().find(|at| {
             journal[*at]
                 .called()
                 .is_some_and(|it| it.operation == operation)

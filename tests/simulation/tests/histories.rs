@@ -1,0 +1,229 @@
+//! Random histories break no rule, and end as they themselves ask for.
+//!
+//! `HISTORIES=10000` plays so many, from the seed `SOAK_SEED` on; `HISTORY_SEED=7` plays one. What fails is
+//! shrunk and printed with its seed; with `HISTORY_SEED`, also what was done in it.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+use simulation::{
+    history::{Calls, Deed, Edit, Fault, History, Kind, Meddling, Release, Step, Wrong, generate},
+    journal::{Entry, What},
+};
+
+/// How many are played in a plain run of all tests, and the seed of the first.
+const HISTORIES: u64 = 300;
+const FIRST: u64 = 20_261_128;
+/// How many histories are played at most to make one that fails smaller.
+const SHRINKS: usize = 400;
+/// How often it is told how far it is.
+const TELL: Duration = Duration::from_secs(5);
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn play(history: &History) -> Vec<String> {
+    catch_unwind(AssertUnwindSafe(|| history.play())).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        vec![format!("it panicked: {}", text.unwrap_or_default())]
+    })
+}
+
+/// A history that once failed.
+#[track_caller]
+fn passes(seed: u64, services: &[Kind], steps: &[(u64, Deed)]) {
+    let steps = steps.iter().cloned();
+    let history = History {
+        seed,
+        services: services.to_vec(),
+        steps: steps.map(|(after, deed)| Step { after, deed }).collect(),
+    };
+    assert_eq!(history.play(), [""; 0], "{history:#?}");
+}
+
+#[test]
+fn what_has_failed_is_not_redeployed_while_something_else_is_wanted_that_has_no_image() {
+    passes(
+        2_047_226_767_708_302_872,
+        &[Kind::Watched, Kind::Plain, Kind::Plain],
+        &[
+            (0, Deed::Meddle(0, Meddling::Ill(120))),
+            (1, Deed::Edit(0, Edit::Tag(2))),
+            (27, Deed::Edit(0, Edit::Suspend(false))),
+            (92, Deed::Meddle(0, Meddling::Ill(60))),
+        ],
+    );
+}
+
+#[test]
+fn a_target_group_that_an_edit_takes_away_in_mid_rollout_is_another_aim() {
+    let steps = [(1, Deed::Edit(0, Edit::Balanced(false)))];
+    passes(10_663_382_787_053_378_117, &[Kind::Balanced], &steps);
+}
+
+#[test]
+fn a_service_that_is_deleted_while_describes_have_holes_is_created_once_it_is_gone() {
+    let holes = Fault {
+        what: Wrong::Partial,
+        of: Calls::All,
+        percent: 100,
+    };
+    passes(
+        1_558_935_070_552_782_881,
+        &[Kind::Plain],
+        &[
+            (3, Deed::Edit(0, Edit::Count(None))),
+            (0, Deed::Faults(vec![holes], 62)),
+            (0, Deed::Meddle(0, Meddling::Delete)),
+        ],
+    );
+}
+
+#[test]
+fn a_list_without_its_items_leaves_one_copy_of_a_definition_at_most() {
+    let lost = Fault {
+        what: Wrong::PageLost,
+        of: Calls::All,
+        percent: 36,
+    };
+    passes(
+        3_332_938_155_119_881_389,
+        &[Kind::Plain],
+        &[
+            (128, Deed::Push(0, 1, Release::Good)),
+            (134, Deed::Meddle(0, Meddling::Delete)),
+            (0, Deed::Faults(vec![lost], 42)),
+        ],
+    );
+}
+
+#[test]
+fn a_call_that_is_late_comes_after_the_one_that_replaced_it() {
+    let late = Fault {
+        what: Wrong::Delay(6),
+        of: Calls::Updates,
+        percent: 100,
+    };
+    passes(
+        1,
+        &[Kind::Plain],
+        &[
+            (1, Deed::Faults(vec![late], 5)),
+            (0, Deed::Edit(0, Edit::Environment(0))),
+        ],
+    );
+}
+
+/// Plays the history of a seed. One that fails is made as small as it can be.
+fn try_seed(seed: u64) -> Option<String> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), random);
+    let mut tree = generate::history().new_tree(&mut runner).unwrap();
+    let mut wrong = play(&tree.current());
+    if wrong.is_empty() {
+        return None;
+    }
+    let mut smallest = tree.current();
+    for _ in 0..SHRINKS {
+        let is_other = if wrong.is_empty() {
+            tree.complicate()
+        } else {
+            tree.simplify()
+        };
+        if !is_other {
+            break;
+        }
+        wrong = play(&tree.current());
+        if !wrong.is_empty() {
+            smallest = tree.current();
+        }
+    }
+    if number("HISTORY_SEED").is_some() {
+        print(&smallest);
+    }
+    let wrong = play(&smallest).join("\n  ");
+    Some(format!("HISTORY_SEED={seed}: {smallest:#?}\n  {wrong}"))
+}
+
+#[test]
+fn random_histories_break_no_rule_and_end_as_they_ask_for() {
+    let first = number("SOAK_SEED").unwrap_or(FIRST);
+    let seeds = match number("HISTORY_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => first..first + number("HISTORIES").unwrap_or(HISTORIES),
+    };
+    let (next, played) = (AtomicU64::new(seeds.start), AtomicUsize::new(0));
+    let (wrong, began) = (Mutex::new(Vec::new()), Instant::now());
+    let told = Mutex::new(Instant::now());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    if let Some(failure) = try_seed(seed) {
+                        println!("{failure}");
+                        wrong.lock().unwrap().push(failure);
+                    }
+                    let played = played.fetch_add(1, Ordering::Relaxed) + 1;
+                    let mut told = told.lock().unwrap();
+                    if told.elapsed() >= TELL {
+                        *told = Instant::now();
+                        tell(played, began, wrong.lock().unwrap().len());
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    tell(played.into_inner(), began, wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What happened in a history, but for what only read and was answered.
+fn print(history: &History) {
+    let told = |entry: &Entry| match &entry.what {
+        What::Called(called) if called.change.is_none() && called.faults.is_empty() => {}
+        What::Called(called) => {
+            let outcome = called.outcome.as_ref().map(|_| "done");
+            println!(
+                "{} {:?} {} {} {:?} {:?}",
+                entry.at, called.by, called.operation, called.input, called.faults, outcome
+            );
+        }
+        What::Seen(name, _) => println!("{} {name} is seen", entry.at),
+        other @ (What::Manifests(_)
+        | What::Meddled(_)
+        | What::Started(_)
+        | What::Ended(_)
+        | What::Rest(_)) => println!("{} {other:?}", entry.at),
+    };
+    let _ = catch_unwind(AssertUnwindSafe(|| history.play_and_tell(told)));
+}
+
+fn tell(played: usize, began: Instant, failed: usize) {
+    let (took, played_32) = (
+        began.elapsed().as_secs_f64(),
+        u32::try_from(played).unwrap_or(u32::MAX),
+    );
+    println!(
+        "{played} histories, {failed} failed, {:.1} per second",
+        f64::from(played_32) / took
+    );
+}
