@@ -7,7 +7,7 @@ RECORD := $(CURDIR)/target/operations
 DENY_ADVISORIES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint static terraform-check fmt soak bench-api race-cache-aio
+.PHONY: help setup up test lint static terraform-check fmt soak bench-api bench-fleet race-cache-aio
 # A target is a way through the whole; two at once would fight for Cargo's lock.
 .NOTPARALLEL:
 
@@ -63,6 +63,11 @@ bench-api: ## Measure the API against its peers, about 16 minutes; QUICK=1: less
 	@scripts/setup --bench
 	@exec python3 service/bench/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(PEERS),--peers $(PEERS)) \
 		$(if $(API),--api $(API)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
+
+# SIZES="1 10 100": these alone.
+bench-fleet: ## Measure the daemon with 1 to 1,000 services in the simulation, about five minutes; SIZES="10000" takes an hour
+	@scripts/setup
+	@SIZES="$(or $(SIZES),1 10 100 1000)" cargo bench --locked -p simulation --bench fleet
 
 race-cache-aio: ## Show what the client-side cache of redis-rs keeps, which is why the API has its own: service/README.md
 	@scripts/setup

@@ -60,13 +60,35 @@ pub async fn measure(world: &World, fleet: &mut Fleet) -> Figures {
     world.start();
     synced(world, fleet.services(), began).await;
     figures.first_turn = since(world, began);
+    progress(&figures, "looked at once");
 
     watch(world, &mut figures).await;
     figures.memory = MEMORY.peak_usage().saturating_sub(before);
 
+    progress(
+        &figures,
+        &format!("in peace: {:?} of CPU time a resync", figures.cpu),
+    );
+
     edit_one_by_one(world, fleet, &mut figures).await;
+    progress(
+        &figures,
+        &format!("edited: {:?} at most", figures.edits.last()),
+    );
     edit_all(world, fleet, &mut figures).await;
     figures
+}
+
+/// A large fleet takes its time.
+fn progress(figures: &Figures, what: &str) {
+    #[expect(clippy::print_stderr, reason = "it is for who waits")]
+    {
+        let memory = MEMORY.current_usage() >> 20;
+        eprintln!(
+            "{} services, {what}; {memory} MiB with AWS",
+            figures.services
+        );
+    }
 }
 
 /// Nothing happens.
