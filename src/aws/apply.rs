@@ -21,7 +21,8 @@ pub enum Applied {
 }
 
 impl Aws {
-    /// Makes the call, which [`Aws::admit`] has taken from the budget. `registered` stands in for [`REGISTERED`] where the input says so.
+    /// Makes the call, which [`Aws::admit`] has taken from the budget. `registered` stands in for [`REGISTERED`] where the
+    /// input says so.
     ///
     /// # Errors
     /// As AWS says. After [`Class::Unreachable`](crate::aws::Class::Unreachable) the write may have been done.

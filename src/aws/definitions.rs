@@ -14,7 +14,7 @@ use crate::{
     observed::{self, Revision},
 };
 
-/// Definitions by ARN, as the text of their JSON: a tenth of what the tree of values takes, and a fleet has many.
+/// Definitions by ARN, as the text of their JSON, which takes much less than a tree of values, as a fleet has many.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Definitions(Arc<Mutex<HashMap<String, Box<str>>>>);
 

@@ -3,13 +3,15 @@
 //! A service is due because its manifest changed, because something is under way, or because of the resync; a pass is
 //! not told which. Services due at the same time are described together, ten per call.
 
+mod census;
+mod describe;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use jiff::Timestamp;
 use tokio::{
     sync::watch,
     task::{Id, JoinSet},
@@ -17,8 +19,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::describe::Looked;
 use crate::{
-    aws::{Ahead, Aws, AwsError, Described, Rotation, Urgency},
+    aws::{Aws, AwsError, Urgency},
     daemon::{
         Board,
         board::Key,
@@ -35,8 +38,6 @@ use crate::{
 
 /// How long running passes may take to end after the daemon was told to stop.
 const STOP_WITHIN: Duration = Duration::from_millis(3_500);
-/// How many resyncs there are between two looks for services without a manifest.
-const CENSUS: u32 = 10;
 /// How old the gauges of the queue may become.
 const GAUGES: Duration = Duration::from_secs(1);
 
@@ -93,16 +94,6 @@ enum Done {
     Passed(Box<(Key, Carried, Passed, Duration)>),
     /// The services of a cluster that have our owner tag and no manifest.
     Counted(String, Result<Vec<ServiceStatus>, AwsError>),
-}
-
-/// What a description says of one service.
-#[derive(Debug)]
-struct Looked {
-    key: Key,
-    described: Described,
-    time: Timestamp,
-    urgency: Urgency,
-    ahead: Ahead,
 }
 
 impl Fleet {
@@ -226,10 +217,7 @@ impl Fleet {
             self.queue.changed(&key, urgency, now);
         }
         let acting: BTreeSet<_> = next.manifests.iter().map(Manifest::key).collect();
-        let count = |has: fn(&&Manifest) -> bool| next.manifests.iter().filter(has).count();
-        let balanced = count(|manifest| manifest.service.contains_key("loadBalancers"));
-        let logging = count(|manifest| manifest.log_group.is_some());
-        let rotation = Rotation::of(acting.len(), balanced, logging, self.pace.resync);
+        let rotation = describe::rotation(next, self.pace.resync);
         self.aws = self.aws.clone().in_rotation(rotation);
         let clusters = acting.iter().map(|(cluster, _)| cluster.as_str()).collect();
         self.board.keep_answers(&clusters);
@@ -263,65 +251,6 @@ impl Fleet {
         }
         let wake = self.queue.wake();
         wake.map_or(self.gauges_at, |wake| wake.min(self.gauges_at))
-    }
-
-    /// What a daemon before this one may have left: its manifests are gone, and only AWS remembers.
-    fn look_for_orphans(&mut self, now: Instant) {
-        if now < self.next_census {
-            return;
-        }
-        self.next_census = now + self.pace.resync * CENSUS;
-        let of_orphans = self.reporter.clusters_of_orphans().into_iter();
-        let mut clusters: BTreeMap<_, _> = of_orphans.map(|name| (name.clone(), name)).collect();
-        // As manifests name them, which may be by ARN.
-        let named = self.services.iter();
-        clusters.extend(named.map(|((name, _), one)| (name.clone(), one.manifest.cluster.clone())));
-        for (name, cluster) in clusters {
-            let of_cluster = self.services.keys().filter(|key| key.0 == name);
-            let described = of_cluster.map(|(_, service)| service.clone()).collect();
-            let (aws, owner) = (self.aws.clone(), self.pace.settings.owner.clone());
-            self.work.spawn(async move {
-                let orphans = reconcile::orphans(&aws, &cluster, &owner, &described).await;
-                Done::Counted(name, orphans)
-            });
-        }
-    }
-
-    fn start_describe(&mut self, urgency: Urgency, keys: &[Key]) {
-        let hurry = CancellationToken::new();
-        let asked = keys.iter().filter_map(|key| {
-            let service = self.services.get_mut(key)?;
-            service.hurry = hurry.clone();
-            Some((key.clone(), Arc::clone(&service.manifest)))
-        });
-        let asked: Vec<_> = asked.collect();
-        let Some((_, first)) = asked.first() else {
-            return;
-        };
-        // As a manifest names it, which may be by ARN.
-        let (aws, cluster) = (self.aws.at(urgency, hurry), first.cluster.clone());
-        let describe = async move {
-            let names: Vec<_> = asked.iter().map(|(_, one)| one.name.clone()).collect();
-            let describe = aws.describe_services(&cluster, &names);
-            let ((mut described, time), mut ahead) = match &asked[..] {
-                [(_, edited)] if urgency == Urgency::Edit => {
-                    tokio::join!(describe, aws.look_ahead(edited))
-                }
-                _ => (describe.await, Ahead::default()),
-            };
-            let looked = asked.into_iter().filter_map(|(key, one)| {
-                Some(Looked {
-                    described: described.remove(&one.name)?,
-                    key,
-                    time,
-                    urgency,
-                    ahead: std::mem::take(&mut ahead),
-                })
-            });
-            Done::Described(looked.collect())
-        };
-        let id = self.work.spawn(describe).id();
-        self.working_on.insert(id, keys.to_vec());
     }
 
     fn start_pass(&mut self, looked: Looked) {

@@ -2,13 +2,13 @@
 
 mod following;
 mod orphans;
+mod quota;
 mod tell;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 pub use orphans::orphans;
 
@@ -28,9 +28,6 @@ use crate::{
 /// deployment's id tells. Somebody else may also have changed it back.
 const SENT_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-/// How long a pass waits by itself for a quota. Longer, and its place is for others meanwhile.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// What a service's passes pass on to each other, in this process only. Losing it loses no fact.
 #[derive(Debug, Default)]
 pub struct Carried {
@@ -49,17 +46,7 @@ pub struct Carried {
     /// The newest deployment that is known of. A look without it is older.
     newest: Option<Newest>,
     /// What waits for a quota.
-    ticket: Option<Ticket>,
-}
-
-/// Calls that are taken from the budget, and may be made from a time on.
-#[derive(Debug)]
-struct Ticket {
-    operations: Vec<Write>,
-    at: Instant,
-    /// The manifest that asks for them, by its digest, and the service that they were planned for.
-    digest: String,
-    basis: Option<Value>,
+    ticket: Option<quota::Ticket>,
 }
 
 /// The deployment that our last write began, or a newer one that a look has shown.
@@ -310,41 +297,6 @@ async fn check_unchanged(aws: &Aws, seen: &Seen) -> Result<(), Stopped> {
 }
 
 impl Carried {
-    /// Takes a plan's calls from the budget, unless an earlier pass has, and waits for the quotas if that is not long. If it
-    /// is, the plan is not carried out yet, and this says when.
-    async fn admit(&mut self, aws: &Aws, seen: &Seen, plan: &mut Plan) -> Option<Instant> {
-        let operations: Vec<_> = plan.steps.iter().map(|step| step.operation).collect();
-        let before = self.ticket.take();
-        let at = match before.filter(|ticket| ticket.operations == operations) {
-            Some(ticket) => ticket.at,
-            None => aws.admit(&plan.steps),
-        };
-        let wait = at.saturating_duration_since(Instant::now());
-        if wait <= PATIENCE {
-            if !wait.is_zero() {
-                sleep(wait).await;
-            }
-            return None;
-        }
-        plan.stop(Blocked::Quota(wait));
-        self.ticket = Some(Ticket {
-            operations,
-            at,
-            digest: seen.desired.manifest.digest.clone(),
-            basis: seen.observed.service.as_ref().map(LiveService::basis),
-        });
-        Some(at)
-    }
-
-    /// Until when what is planned waits for a quota, while neither the manifest nor the service has changed.
-    fn still_waits(&self, manifest: &Manifest, described: &Described) -> Option<Instant> {
-        let ticket = self.ticket.as_ref()?;
-        let basis = described.as_ref().ok()?.as_ref().map(LiveService::basis);
-        let is_same = ticket.digest == manifest.digest && ticket.basis == basis;
-        let is_early = ticket.at > Instant::now() + PATIENCE;
-        (is_same && is_early).then_some(ticket.at)
-    }
-
     /// Notes what a plan that was carried out has changed.
     fn note_sent(&mut self, plan: &Plan, now: Timestamp) {
         let lessons = &mut self.memory.lessons;
@@ -404,92 +356,4 @@ impl Carried {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn view(deployments: &[(&str, i64)]) -> Described {
-        let deployments: Vec<_> = deployments
-            .iter()
-            .map(|(id, created)| json!({"id": id, "status": "PRIMARY", "createdAt": created}))
-            .collect();
-        let service = json!({"serviceName": "api", "deployments": deployments});
-        Ok(Some(LiveService(service.as_object().unwrap().clone())))
-    }
-
-    fn after_a_write() -> Carried {
-        let Ok(Some(answer)) = view(&[("ecs-svc/2", 1_000)]) else {
-            unreachable!()
-        };
-        let newest = answer.primary().map(|deployment| Newest {
-            deployment,
-            is_seen: false,
-        });
-        Carried {
-            newest,
-            ..Carried::default()
-        }
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(seconds).unwrap()
-    }
-
-    #[test]
-    fn a_view_without_our_last_write_is_not_acted_on() {
-        let mut carried = after_a_write();
-        assert!(carried.is_outdated(&view(&[("ecs-svc/1", 500)]), at(1_002)));
-        assert!(carried.is_outdated(&Ok(None), at(1_002)));
-        assert!(!carried.is_outdated(&view(&[("ecs-svc/2", 1_000)]), at(1_004)));
-        let earlier = view(&[("ecs-svc/1", 500)]);
-        assert!(carried.is_outdated(&earlier, at(1_006)), "back in time");
-        assert!(!carried.is_outdated(&earlier, at(1_301)), "taken back");
-    }
-
-    #[test]
-    fn a_service_that_has_been_seen_may_be_deleted() {
-        let mut carried = after_a_write();
-        assert!(!carried.is_outdated(&view(&[("ecs-svc/2", 1_000)]), at(1_004)));
-        assert!(!carried.is_outdated(&Ok(None), at(1_006)));
-    }
-
-    #[test]
-    fn a_rollback_that_is_over_is_newer_than_our_write() {
-        let Ok(Some(mut service)) = view(&[("ecs-svc/1", 500)]) else {
-            unreachable!()
-        };
-        service.0["deployments"][0]["updatedAt"] = json!(1_001);
-        assert!(!after_a_write().is_outdated(&Ok(Some(service)), at(1_002)));
-    }
-
-    #[test]
-    fn something_newer_or_a_long_time_ends_the_wait() {
-        assert!(!after_a_write().is_outdated(&view(&[("ecs-svc/3", 1_001)]), at(1_002)));
-        assert!(!after_a_write().is_outdated(&Ok(None), at(1_301)));
-    }
-
-    #[test]
-    fn what_was_just_changed_is_not_sent_again_at_once() {
-        let difference = |live: u32| Difference {
-            path: "service.desiredCount".to_owned(),
-            pointer: "/service/desiredCount".to_owned(),
-            desired: json!(2),
-            live: json!(live),
-        };
-        let plan = |live| Plan {
-            differences: vec![difference(live)],
-            ..Plan::default()
-        };
-        let after = || Carried {
-            sent: Some((vec![difference(5)], at(100))),
-            ..Carried::default()
-        };
-        assert!(after().shows_what_was_sent(&plan(5), at(102)));
-        assert!(!after().shows_what_was_sent(&plan(5), at(110)), "somebody");
-        assert!(!after().shows_what_was_sent(&plan(6), at(102)), "another");
-        let mut seen = after();
-        assert!(!seen.shows_what_was_sent(&Plan::default(), at(102)));
-        assert!(!seen.shows_what_was_sent(&plan(5), at(104)), "changed back");
-    }
-}
+mod tests;
