@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{Done, Fleet};
-use crate::reconcile;
+use crate::{aws::Urgency, reconcile};
 
 /// How many resyncs there are between two looks for services without a manifest.
 const CENSUS: u32 = 10;
+
 impl Fleet {
     /// What a daemon before this one may have left: its manifests are gone, and only AWS remembers.
     pub(super) fn look_for_orphans(&mut self, now: Instant) {
@@ -24,7 +26,8 @@ impl Fleet {
         for (name, cluster) in clusters {
             let of_cluster = self.services.keys().filter(|key| key.0 == name);
             let described = of_cluster.map(|(_, service)| service.clone()).collect();
-            let (aws, owner) = (self.aws.clone(), self.pace.settings.owner.clone());
+            let aws = self.aws.at(Urgency::Resync, CancellationToken::new());
+            let owner = self.pace.settings.owner.clone();
             self.work.spawn(async move {
                 let orphans = reconcile::orphans(&aws, &cluster, &owner, &described).await;
                 Done::Counted(name, orphans)

@@ -7,13 +7,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::{
-    daemon::OWNER,
-    furniture::{ACCOUNT, CLUSTER, REGION},
-    manifest::Manifest,
-    tasks::Script,
-    world::World,
-};
+use crate::{daemon::OWNER, furniture::CLUSTER, manifest::Manifest, tasks::Script, world::World};
 use emulator::core::Service;
 use evenkeel::{
     desired::{Desired, Settings},
@@ -31,6 +25,8 @@ const SETTLES: Duration = Duration::from_secs(300);
 /// How many services have a target group: as many as AWS allows in a region before one asks for more.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
 const MOST_GROUPS: usize = 3_000;
+/// How many repositories they have their images in.
+const REPOSITORIES: usize = 100;
 /// How many of them share a load balancer; it may have 100 rules, and a region 50 balancers.
 const GROUPS_OF_BALANCER: usize = 60;
 
@@ -62,12 +58,13 @@ impl Fleet {
         let manifests = (0..services).map(|number| Manifest {
             cluster: cluster(number % clusters),
             target_group: Some(name(number)).filter(|_| is_balanced(&number)),
+            repository: repository(number),
             ..Manifest::new(&name(number), "1")
         });
         let manifests: Vec<_> = manifests.collect();
-        for number in 0..services {
-            world.repository(&name(number), "1", Script::GOOD);
-            world.push(&name(number), "2", Script::GOOD);
+        for number in 0..services.min(REPOSITORIES) {
+            world.repository(&repository(number), "1", Script::GOOD);
+            world.push(&repository(number), "2", Script::GOOD);
         }
         let groups: Vec<_> = (0..services).filter(is_balanced).map(name).collect();
         for (number, groups) in groups.chunks(GROUPS_OF_BALANCER).enumerate() {
@@ -127,6 +124,10 @@ impl Fleet {
     }
 }
 
+fn repository(number: usize) -> String {
+    format!("repository-{}", number % REPOSITORIES)
+}
+
 fn name(number: usize) -> String {
     format!("service-{number:05}")
 }
@@ -149,9 +150,10 @@ fn create(world: &World, manifest: &manifest::Manifest) {
         owner: OWNER.to_owned(),
         form: Form::current(),
     };
-    let tag = &manifest.image.as_ref().expect("an image").tag;
-    let (_, digest) = &world.images[&(manifest.name.clone(), tag.clone())];
-    let repository = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{}", manifest.name);
+    let wanted = manifest.image.as_ref().expect("an image");
+    let name = wanted.repository.rsplit('/').next().unwrap_or_default();
+    let (_, digest) = &world.images[&(name.to_owned(), wanted.tag.clone())];
+    let repository = &wanted.repository;
     let image = Image::Resolved {
         reference: format!("{repository}@{digest}"),
         digest: Some(digest.clone()),

@@ -29,6 +29,8 @@ pub struct Manifest {
     pub count: Option<u32>,
     /// Its cluster.
     pub cluster: String,
+    /// Its image's repository.
+    pub repository: String,
     /// The container's environment.
     pub environment: BTreeMap<String, String>,
     /// Labels.
@@ -80,6 +82,7 @@ impl Manifest {
             track: false,
             count: Some(1),
             cluster: CLUSTER.to_owned(),
+            repository: name.to_owned(),
             environment: BTreeMap::new(),
             labels: BTreeMap::new(),
             security_group: "sg-1".to_owned(),
@@ -119,7 +122,10 @@ impl Manifest {
         writeln!(to, "apiVersion: evenkeel/v1\nkind: Service")?;
         writeln!(to, "metadata: {{name: {name}, labels: {labels}}}\nspec:")?;
         writeln!(to, "  cluster: {}", self.cluster)?;
-        let repository = format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}");
+        let repository = format!(
+            "{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{}",
+            self.repository
+        );
         let (tag, track) = (&self.tag, self.track);
         writeln!(
             to,
