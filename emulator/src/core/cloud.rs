@@ -98,7 +98,7 @@ impl Cloud {
             Service::Sts => self.sts(call),
             Service::S3 => self.s3(call, now),
         };
-        (reply, std::mem::take(&mut self.effects))
+        (reply, self.take_effects())
     }
 
     /// Does what has fallen due.
@@ -112,7 +112,7 @@ impl Cloud {
                 Timer::Definition(arn) => self.step_definition(&arn, now),
             }
         }
-        std::mem::take(&mut self.effects)
+        self.take_effects()
     }
 
     /// When [`Cloud::tick`] has something to do next. It may lie in the past.

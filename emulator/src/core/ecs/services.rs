@@ -20,7 +20,7 @@ use crate::core::{
     time,
 };
 
-/// Source: <https://docs.aws.amazon.com/general/latest/gr/ecs-service.html>
+/// Of a cluster. Source: <https://docs.aws.amazon.com/general/latest/gr/ecs-service.html>
 const SERVICES: usize = 5_000;
 pub(super) const NO_NETWORK: &str =
     "Network Configuration must be provided when networkMode 'awsvpc' is specified.";
@@ -107,7 +107,8 @@ impl Cloud {
         input: &Input<'_>,
         now: Timestamp,
     ) -> Result<Service, ApiError> {
-        if self.ecs.services.len() >= SERVICES {
+        let of_cluster = |service: &&Service| service.cluster == cluster;
+        if self.ecs.services.values().filter(of_cluster).count() >= SERVICES {
             return Err(limit("The maximum number of services has been reached."));
         }
         read::check_scheduling(input)?;

@@ -119,11 +119,27 @@ impl Elb {
 impl Cloud {
     /// Hands the balancer its table if it has changed. Must come before the effects that rely on it.
     pub(crate) fn publish_routes(&mut self) {
-        let table = self.elb.table();
-        if table != self.elb.routes {
-            self.elb.routes.clone_from(&table);
-            self.effects.push(Effect::Routes(table));
+        if !self.elb.rerouted {
+            self.elb.rerouted = true;
+            self.effects.push(Effect::Routes(Vec::new()));
         }
+    }
+
+    /// What has to be done outside. There is one table for all that has changed at once: a table for each target of many
+    /// would be as much work as the square of their number.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        let mut effects = std::mem::take(&mut self.effects);
+        if std::mem::take(&mut self.elb.rerouted) {
+            let table = self.elb.table();
+            let is_routes = |effect: &Effect| matches!(effect, Effect::Routes(_));
+            if table == self.elb.routes {
+                effects.retain(|effect| !is_routes(effect));
+            } else if let Some(effect) = effects.iter_mut().find(|effect| is_routes(effect)) {
+                self.elb.routes.clone_from(&table);
+                *effect = Effect::Routes(table);
+            }
+        }
+        effects
     }
 
     /// Listeners or rules have changed: targets of groups that came into use are checked from now on, those of groups

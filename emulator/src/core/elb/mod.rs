@@ -62,6 +62,8 @@ pub(crate) struct Elb {
     last_probe: u64,
     /// What was last handed to the balancer.
     routes: Vec<Route>,
+    /// Whether they may have changed since.
+    rerouted: bool,
 }
 
 impl Elb {
