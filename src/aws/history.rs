@@ -38,8 +38,8 @@ impl Aws {
             .await
     }
 
-    /// The newest deployments, newest first. Where none has failed, only what the list says of them: what they aimed at
-    /// is of no interest.
+    /// The newest deployments, newest first. Where all have succeeded, only what the list says of them: nothing is held, and
+    /// the last good definition is the service's own.
     pub(super) async fn history(
         &self,
         manifest: &Manifest,

@@ -127,9 +127,12 @@ impl Aws {
     /// something that may as well be asked by the next look.
     async fn in_turn(&self, bucket: Bucket) -> Option<Self> {
         if let Pays::Now(urgency) = self.pays {
+            let began = Instant::now();
             let take = self.budget.take(bucket, urgency);
             let take = self.hurry.run_until_cancelled(take);
-            timeout(IN_TURN, take).await.ok()??;
+            let taken = timeout(IN_TURN, take).await;
+            self.note_wait(bucket, began.elapsed());
+            taken.ok()??;
         }
         Some(Self {
             pays: Pays::Before,
@@ -144,11 +147,25 @@ impl Aws {
     }
 
     /// Takes the calls of these steps from the budget, and returns from when on they may be made. So a service that waits
-    /// for a quota takes up no place meanwhile.
+    /// for a quota takes up no place meanwhile. The wait counts for the scarcest bucket, when it begins.
     pub fn admit(&self, steps: &[Step]) -> Instant {
-        let operations = steps.iter().map(|step| Operation::of(step.operation));
-        let times = operations.map(|operation| self.budget.reserve(operation.bucket));
-        times.max().unwrap_or_else(Instant::now)
+        let buckets = steps
+            .iter()
+            .map(|step| Operation::of(step.operation).bucket);
+        let times = buckets.map(|bucket| (self.budget.reserve(bucket), bucket));
+        let now = Instant::now();
+        let Some((at, bucket)) = times.max() else {
+            return now;
+        };
+        self.note_wait(bucket, at.saturating_duration_since(now));
+        at
+    }
+
+    fn note_wait(&self, bucket: Bucket, waited: Duration) {
+        self.metrics
+            .budget_wait
+            .with_label_values(&[bucket.name()])
+            .inc_by(waited.as_secs_f64());
     }
 
     /// The clock that calls are signed with.
@@ -187,11 +204,7 @@ impl Aws {
             if self.hurry.run_until_cancelled(take).await.is_none() {
                 self.budget.take(operation.bucket, Urgency::Edit).await;
             }
-            let waited = began.elapsed();
-            self.metrics
-                .budget_wait
-                .with_label_values(&[operation.bucket.name()])
-                .inc_by(waited.as_secs_f64());
+            self.note_wait(operation.bucket, began.elapsed());
         }
         // Last, after everything that takes time.
         if operation.is_fenced {

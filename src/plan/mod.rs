@@ -15,8 +15,9 @@ mod tagging;
 mod tests;
 mod update;
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub use health::{Incident, is_below_minimum};
@@ -121,8 +122,8 @@ pub enum Blocked {
     RollingBack,
     /// Whether many services differ at once is not known before the others have been looked at.
     AskingAround,
-    /// Our share of a quota of AWS's allows it only after this long.
-    Quota(Duration),
+    /// Our share of a quota of AWS's allows it only from this time on, by AWS's clock.
+    Quota(Timestamp),
     /// Too many services differ at once for it to be chance, in these words.
     Brake(String),
     /// The manifest is in force only because the set of manifests may not shrink as it did.
@@ -177,7 +178,7 @@ impl fmt::Display for Blocked {
                  (`evenkeel delete {by}`), or give one of the two another target group"
             ),
             Self::AskingAround => f.write_str("the other services are looked at first"),
-            Self::Quota(wait) => write!(f, "it waits for its share of AWS's request quotas, {} s", wait.as_secs()),
+            Self::Quota(until) => write!(f, "it waits for its share of AWS's request quotas until {until:.0}"),
             Self::Brake(why) => f.write_str(why),
             Self::Undescribed => f.write_str(
                 "its manifest is gone, and stays in force only because too many are gone at once: nothing is created or \

@@ -48,7 +48,9 @@ impl Carried {
             }
             return None;
         }
-        plan.stop(Blocked::Quota(wait));
+        // AWS's own time, as of all that is told.
+        let until = seen.observed.aws_time.saturating_add(wait);
+        plan.stop(Blocked::Quota(until.unwrap_or(seen.observed.aws_time)));
         self.ticket = Some(Ticket {
             operations,
             at,
