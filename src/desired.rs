@@ -42,7 +42,7 @@ impl Desired {
     /// What `manifest` asks for, given what its image means at present.
     pub fn new(manifest: Arc<Manifest>, settings: &Settings, image: &Image) -> Self {
         let (cluster, name) = manifest.key();
-        let mut service = manifest.service.clone();
+        let mut service = manifest.service.open();
         if !manifest.labels.is_empty() {
             service
                 .entry("propagateTags")

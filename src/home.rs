@@ -27,21 +27,22 @@ impl Home {
     /// The first ARN of the manifest that is of another account or region. Secrets and parameters may be: ECS reads them
     /// across accounts. So may what has no account or region in its ARN, as roles and buckets have not. What a program is
     /// told is its own matter, and may be a secret that somebody typed.
-    pub fn stranger<'a>(&self, manifest: &'a Manifest) -> Option<&'a str> {
-        let documents = [&manifest.service, &manifest.task_definition];
-        let texts = documents
-            .into_iter()
+    pub fn stranger(&self, manifest: &Manifest) -> Option<String> {
+        let documents = [manifest.service.open(), manifest.task_definition.open()];
+        let mut texts = documents
+            .iter()
             .flat_map(|document| document.values())
             .flat_map(texts)
             .chain([manifest.cluster.as_str()]);
-        texts.into_iter().find(|text| {
+        let stranger = texts.find(|text| {
             Parts::of(text).is_some_and(|parts| {
                 let may_be_shared = matches!(parts.service, "secretsmanager" | "ssm");
                 !may_be_shared
                     && (differs(parts.account, &self.account)
                         || differs(parts.region, &self.region))
             })
-        })
+        });
+        stranger.map(str::to_owned)
     }
 }
 
@@ -127,7 +128,7 @@ mod tests {
             );
             let manifest = with_group(&arn);
             let found = home().stranger(&manifest);
-            assert_eq!(found, is_stranger.then_some(arn.as_str()));
+            assert_eq!(found, is_stranger.then_some(arn));
         }
     }
 

@@ -1,10 +1,14 @@
 //! The daemon's Prometheus metrics: names, labels and meanings in one place. Label sets are closed; series that count
 //! outcomes exist at 0 from the start, so that the first one is not missed.
 
+mod services;
+
 use prometheus::{
-    CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
+
+pub use services::{DriftKind, Outcome, Services};
 
 /// Every metric of the daemon.
 #[derive(Debug, Clone)]
@@ -22,20 +26,8 @@ pub struct Metrics {
     pub leader: IntGauge,
     /// Whether deployments are withheld because too many would start at once.
     pub brake: IntGauge,
-    /// 1 for the phase that a service is in, 0 for the others.
-    pub phase: IntGaugeVec,
-    /// Tasks that a service should run.
-    pub desired_tasks: IntGaugeVec,
-    /// Tasks that run.
-    pub running_tasks: IntGaugeVec,
-    /// Targets that are healthy.
-    pub healthy_targets: IntGaugeVec,
-    /// When a service was last seen as it should be.
-    pub last_success: GaugeVec,
-    /// Drift found, by kind.
-    pub drift: IntCounterVec,
-    /// Rollouts ended, by outcome.
-    pub rollouts: IntCounterVec,
+    /// What there is to tell of each service.
+    pub services: Services,
     /// Seconds that rollouts took, by outcome.
     pub rollout_duration: HistogramVec,
     /// Manifests' errors at present.
@@ -50,11 +42,6 @@ pub struct Metrics {
     pub budget_wait: CounterVec,
 }
 
-/// Every phase, as labels.
-pub const DRIFT_KINDS: [&str; 4] = ["service", "task_definition", "image", "target_health"];
-/// How a rollout ends, as labels.
-pub const ROLLOUT_OUTCOMES: [&str; 3] = ["completed", "rolled_back", "timed_out"];
-
 impl Metrics {
     /// Registers everything.
     ///
@@ -62,7 +49,6 @@ impl Metrics {
     /// Only when two metrics share a name.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let service = &["cluster", "service"];
         let seconds = vec![0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
         let minutes = vec![15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0];
         let build = IntGaugeVec::new(Opts::new("evenkeel_build_info", "Always 1."), &["version"])?;
@@ -108,67 +94,7 @@ impl Metrics {
                     "Whether deployments are withheld because too many would start at once without an edit.",
                 )?,
             )?,
-            phase: add(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "evenkeel_service_phase",
-                        "1 for the phase that a service is in.",
-                    ),
-                    &["cluster", "service", "phase"],
-                )?,
-            )?,
-            desired_tasks: add(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "evenkeel_service_desired_tasks",
-                        "Tasks that a service should run.",
-                    ),
-                    service,
-                )?,
-            )?,
-            running_tasks: add(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new("evenkeel_service_running_tasks", "Tasks that run."),
-                    service,
-                )?,
-            )?,
-            healthy_targets: add(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new(
-                        "evenkeel_service_healthy_targets",
-                        "Targets that are healthy.",
-                    ),
-                    service,
-                )?,
-            )?,
-            last_success: add(
-                &registry,
-                GaugeVec::new(
-                    Opts::new(
-                        "evenkeel_service_last_success_timestamp_seconds",
-                        "When a service was last seen as it should be.",
-                    ),
-                    service,
-                )?,
-            )?,
-            drift: add(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new("evenkeel_drift_total", "Drift found, by kind."),
-                    &["cluster", "service", "kind"],
-                )?,
-            )?,
-            rollouts: add(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new("evenkeel_rollouts_total", "Rollouts ended, by outcome."),
-                    &["cluster", "service", "outcome"],
-                )?,
-            )?,
+            services: Services::default(),
             rollout_duration: add(
                 &registry,
                 HistogramVec::new(
@@ -227,8 +153,10 @@ impl Metrics {
         for result in ["success", "error", "requeue"] {
             metrics.reconcile.with_label_values(&[result]);
         }
-        for outcome in ROLLOUT_OUTCOMES {
-            metrics.rollout_duration.with_label_values(&[outcome]);
+        for outcome in Outcome::ALL {
+            metrics
+                .rollout_duration
+                .with_label_values(&[outcome.name()]);
         }
         Ok(metrics)
     }
@@ -238,7 +166,9 @@ impl Metrics {
     /// # Errors
     /// Only when a metric holds what the text format cannot.
     pub fn render(&self) -> Result<String, prometheus::Error> {
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+        let mut text = TextEncoder::new().encode_to_string(&self.registry.gather())?;
+        self.services.render(&mut text)?;
+        Ok(text)
     }
 }
 

@@ -8,9 +8,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    aws::{
-        Aws, AwsError, Class, Operation, SERVICES_PER_CALL, ecs, observe::object, target_health,
-    },
+    aws::{Aws, AwsError, Class, Operation, SERVICES_PER_CALL, ecs, observe::object},
     document,
     home::Home,
     manifest::Manifest,
@@ -90,14 +88,14 @@ impl Aws {
                 ),
             });
         }
-        let wanted: Vec<_> = target_health::groups(&manifest.service).collect();
+        let wanted: Vec<_> = manifest.target_groups.iter().map(String::as_str).collect();
         if wanted.is_empty() {
             return Ok(None);
         }
         let services = self.describe_all(cluster, &names).await?;
         let rival = services.iter().find(|service| {
             service.status() == "ACTIVE"
-                && target_health::groups(&service.0).any(|group| wanted.contains(&group))
+                && document::target_groups(&service.0).any(|group| wanted.contains(&group))
         });
         Ok(rival.map(|service| service.name().to_owned()))
     }

@@ -197,7 +197,7 @@ impl Aws {
         &self,
         manifest: &Manifest,
     ) -> Result<Vec<String>, AwsError> {
-        let family = document::text(&manifest.task_definition, "family");
+        let family = manifest.family.as_str();
         let many = manifest.rollout.keep_revisions.saturating_add(10).min(100);
         let input = object(json!({"familyPrefix": family, "sort": "DESC", "maxResults": many}));
         let answer = ecs!(

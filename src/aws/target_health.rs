@@ -40,7 +40,7 @@ impl Aws {
         hurries: bool,
         kept: &mut KeptTargets,
     ) -> Result<Option<Targets>, AwsError> {
-        let groups: Vec<_> = groups(&manifest.service).map(str::to_owned).collect();
+        let groups = manifest.target_groups.clone();
         let turn = self.rotation.targets;
         let known = kept.found.value().filter(|(of, _)| *of == groups);
         let known = known.map(|(_, targets)| targets.clone());
@@ -167,13 +167,6 @@ fn is_below(manifest: &Manifest, service: &LiveService, known: &Targets) -> bool
 fn is_of(addresses: &BTreeSet<String>, target: &str) -> bool {
     let (address, _) = target.rsplit_once(':').unwrap_or((target, ""));
     address.parse::<Ipv4Addr>().is_err() || addresses.contains(address)
-}
-
-/// The target groups that a service's document names.
-pub(super) fn groups(service: &Document) -> impl Iterator<Item = &str> {
-    document::objects(service, "loadBalancers")
-        .map(|balancer| document::text(balancer, "targetGroupArn"))
-        .filter(|arn| !arn.is_empty())
 }
 
 fn addresses(task: &Document) -> impl Iterator<Item = String> {

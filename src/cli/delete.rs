@@ -241,11 +241,7 @@ async fn stop_tasks(aws: &Aws, service: &Service, live: &LiveService) -> Result<
 /// What is described would be created again.
 fn refuse_what_is_declared(service: &Service, set: &ManifestSet) -> Result<(), exit::Code> {
     let cluster = manifest::cluster_name(&service.cluster);
-    let described = set
-        .manifests
-        .iter()
-        .find(|manifest| manifest.key() == (cluster.to_owned(), service.name.clone()));
-    if let Some(manifest) = described {
+    if let Some(manifest) = set.get(cluster, &service.name) {
         return Err(exit::refuse(&format!(
             "{}:{} describes {} ({cluster}); remove that first, or it is created again",
             manifest.file, manifest.line, service.name

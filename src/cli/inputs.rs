@@ -140,7 +140,7 @@ impl Inputs {
         } else {
             exit::DONE
         };
-        Ok((set.manifests.into_iter().map(Arc::new).collect(), code))
+        Ok((set.manifests, code))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,7 @@ pub struct Board(RwLock<State>);
 #[derive(Debug, Default)]
 struct State {
     /// As the passes left them.
-    statuses: BTreeMap<Key, ServiceStatus>,
+    statuses: BTreeMap<Key, Arc<ServiceStatus>>,
     /// What is wrong with manifests; laid over the statuses whenever somebody asks.
     problems: BTreeMap<Key, Problem>,
     events: VecDeque<Event>,
@@ -77,6 +77,7 @@ impl Board {
             let keys = state.keys();
             keys.into_iter()
                 .filter_map(|key| state.told(&key))
+                .map(Arc::unwrap_or_clone)
                 .collect()
         })
     }
@@ -150,7 +151,7 @@ impl Board {
     }
 
     /// One service's status.
-    pub fn service(&self, key: &Key) -> Option<ServiceStatus> {
+    pub fn service(&self, key: &Key) -> Option<Arc<ServiceStatus>> {
         self.read(|state| state.told(key))
     }
 
@@ -169,11 +170,12 @@ impl Board {
     }
 
     /// A service's status as its last pass left it.
-    pub(super) fn status(&self, key: &Key) -> Option<ServiceStatus> {
+    pub(super) fn status(&self, key: &Key) -> Option<Arc<ServiceStatus>> {
         self.read(|state| state.statuses.get(key).cloned())
     }
 
-    pub(super) fn set_status(&self, key: Key, status: ServiceStatus) {
+    pub(super) fn set_status(&self, key: Key, status: impl Into<Arc<ServiceStatus>>) {
+        let status = status.into();
         self.write(|state| {
             state.statuses.insert(key, status);
         });
@@ -215,10 +217,10 @@ impl State {
         keys.cloned().collect()
     }
 
-    fn told(&self, key: &Key) -> Option<ServiceStatus> {
+    fn told(&self, key: &Key) -> Option<Arc<ServiceStatus>> {
         let status = self.statuses.get(key);
         match self.problems.get(key) {
-            Some(problem) => Some(problem.over(key, status)),
+            Some(problem) => Some(Arc::new(problem.over(key, status.map(Arc::as_ref)))),
             None => status.cloned(),
         }
     }

@@ -60,7 +60,8 @@ pub struct Fleet {
     set: Option<ManifestSet>,
     /// What only the set in force describes, because the one that was read last may not replace it.
     undescribed: BTreeSet<Key>,
-    services: BTreeMap<Key, Service>,
+    /// Boxed: a map of what is so large is half empty.
+    services: BTreeMap<Key, Box<Service>>,
     queue: Queue,
     brake: Arc<Mutex<Brake>>,
     /// When services without a manifest are looked for again, once a turn over the fleet has ended.
@@ -200,23 +201,31 @@ impl Fleet {
         for manifest in &next.manifests {
             let key = manifest.key();
             match self.services.get_mut(&key) {
-                Some(service) if *service.manifest == *manifest => continue,
                 Some(service) => {
-                    service.manifest = Arc::new(manifest.clone());
+                    let is_edited = service.manifest != *manifest;
+                    // Also where it says the same: nothing holds on to the set before.
+                    service.manifest = Arc::clone(manifest);
+                    if !is_edited {
+                        continue;
+                    }
                     service.hurry.cancel();
                 }
                 None => {
                     let service = Service {
-                        manifest: Arc::new(manifest.clone()),
+                        manifest: Arc::clone(manifest),
                         carried: Carried::default(),
                         hurry: CancellationToken::new(),
                     };
-                    self.services.insert(key.clone(), service);
+                    self.services.insert(key.clone(), Box::new(service));
                 }
             }
             self.queue.changed(&key, urgency, now);
         }
-        let acting: BTreeSet<_> = next.manifests.iter().map(Manifest::key).collect();
+        let acting: BTreeSet<_> = next
+            .manifests
+            .iter()
+            .map(|manifest| manifest.key())
+            .collect();
         let rotation = describe::rotation(next, self.pace.resync);
         self.aws = self.aws.clone().in_rotation(rotation);
         let clusters = acting.iter().map(|(cluster, _)| cluster.as_str()).collect();
@@ -368,7 +377,7 @@ impl Fleet {
         // Nothing more is told of a service whose manifest went meanwhile.
         if let Some(service) = self.services.get_mut(key) {
             if let Some(status) = &carried.status {
-                self.reporter.told(key, status.clone());
+                self.reporter.told(key, Arc::clone(status));
             }
             service.carried = carried;
         } else {

@@ -9,7 +9,6 @@ mod queue;
 mod report;
 #[cfg(test)]
 mod samples;
-mod series;
 mod terms;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -1,6 +1,6 @@
 //! What is wrong with a service's manifest, and how that is laid over what the passes say of the service.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -95,8 +95,7 @@ pub(super) fn problems(
             continue;
         };
         let key = (cluster.clone(), name.clone());
-        let mut acting = set.manifests.iter();
-        let is_acting = acting.any(|manifest| manifest.key() == key);
+        let is_acting = set.get(cluster, name).is_some();
         if is_acting || !is_ghost(set, &broken.file, &key) {
             add(key, &broken.file, is_acting);
         }
@@ -106,7 +105,7 @@ pub(super) fn problems(
 
 /// A reference that cannot be resolved gives no cluster: such a service is the one that its file described before.
 fn is_ghost(set: &ManifestSet, file: &str, (cluster, name): &Key) -> bool {
-    let was = |manifest: &Manifest| manifest.file == file && manifest.name == *name;
+    let was = |manifest: &Arc<Manifest>| manifest.file == file && manifest.name == *name;
     cluster.contains("${") && set.manifests.iter().any(was)
 }
 

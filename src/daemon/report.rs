@@ -11,11 +11,11 @@ use jiff::Timestamp;
 
 use crate::{
     aws::Clock,
-    daemon::{Board, board::Key, problem, series},
+    daemon::{Board, board::Key, problem},
     diff::Difference,
     event::{Event, Kind},
-    manifest::{Manifest, ManifestSet},
-    metrics::Metrics,
+    manifest::ManifestSet,
+    metrics::{DriftKind, Metrics},
     reconcile::{Next, Passed},
     status::{self, Phase, ServiceStatus},
 };
@@ -28,8 +28,9 @@ const ORPHANS_KEPT: usize = 200;
 /// Another daemon acts now, and tells of the services.
 pub(super) fn stand_down(board: &Board, metrics: &Metrics, set: Option<&ManifestSet>) {
     let acting = set.into_iter().flat_map(|set| &set.manifests);
-    for key in board.keys().into_iter().chain(acting.map(Manifest::key)) {
-        series::forget(metrics, &key);
+    let acting = acting.map(|manifest| manifest.key());
+    for key in board.keys().into_iter().chain(acting) {
+        metrics.services.forget(&key);
     }
     board.clear();
     metrics.manifest_errors.set(0);
@@ -75,7 +76,11 @@ impl Reporter {
             }
         }
         self.board.set_problems(problems);
-        let acting = set.manifests.iter().map(Manifest::key).collect();
+        let acting = set
+            .manifests
+            .iter()
+            .map(|manifest| manifest.key())
+            .collect();
         let before_acting = std::mem::replace(&mut self.acting, acting);
         self.sort_out(set, now);
         let mut keys = self.board.keys();
@@ -124,7 +129,7 @@ impl Reporter {
     /// Services come, go, and come back.
     fn sort_out(&self, set: &ManifestSet, now: Timestamp) {
         for key in &self.acting {
-            series::declare(&self.metrics, key);
+            self.metrics.services.declare(key);
         }
         let mut orphans = Vec::new();
         for key in self.board.keys() {
@@ -228,23 +233,16 @@ impl Reporter {
         };
         self.metrics.reconcile.with_label_values(&[result]).inc();
         self.metrics.reconcile_duration.observe(took.as_secs_f64());
-        let (cluster, service) = (key.0.as_str(), key.1.as_str());
         for (outcome, seconds) in &passed.ended {
-            self.metrics
-                .rollouts
-                .with_label_values(&[cluster, service, outcome])
-                .inc();
+            self.metrics.services.rolled_out(key, *outcome);
             self.metrics
                 .rollout_duration
-                .with_label_values(&[outcome])
+                .with_label_values(&[outcome.name()])
                 .observe(*seconds);
         }
         for event in &passed.events {
             for kind in drift_kinds(event) {
-                self.metrics
-                    .drift
-                    .with_label_values(&[cluster, service, kind])
-                    .inc();
+                self.metrics.services.drifted(key, kind);
             }
             self.note(event.clone());
         }
@@ -253,7 +251,7 @@ impl Reporter {
     /// A service that nothing is told of has no series.
     pub(super) fn tidy(&self, key: &Key) {
         if self.board.service(key).is_none() {
-            series::forget(&self.metrics, key);
+            self.metrics.services.forget(key);
         }
     }
 
@@ -262,18 +260,18 @@ impl Reporter {
         self.metrics.reconcile.with_label_values(&["error"]).inc();
         let before = self.board.status(key);
         let why = "a pass broke off: this is a bug of evenkeel; see its log".to_owned();
-        let status = status::unknown(key.clone(), why, before.as_ref(), self.clock.now());
+        let status = status::unknown(key.clone(), why, before.as_deref(), self.clock.now());
         self.told(key, status);
     }
 
     /// What a pass says of a service.
-    pub(super) fn told(&self, key: &Key, status: ServiceStatus) {
+    pub(super) fn told(&self, key: &Key, status: impl Into<Arc<ServiceStatus>>) {
         let before = self.board.service(key);
         self.board.set_status(key.clone(), status);
-        self.publish(key, before.as_ref());
+        self.publish(key, before.as_deref());
         let told = self.board.service(key);
         if told.is_some_and(|told| told.phase == Phase::Synced) {
-            series::succeeded(&self.metrics, key, self.clock.now());
+            self.metrics.services.succeeded(key, self.clock.now());
         }
     }
 
@@ -292,7 +290,7 @@ impl Reporter {
             };
             tracing::info!(service = %status.name, cluster = %status.cluster, phase = %status.phase, "{}", short(message));
         }
-        series::show(&self.metrics, &status);
+        self.metrics.services.show(&status);
     }
 
     /// How many services wait, and how long the longest pass has been running.
@@ -356,15 +354,15 @@ fn event((cluster, service): &Key, time: Timestamp, kind: Kind, message: String)
     }
 }
 
-fn drift_kinds(event: &Event) -> BTreeSet<&'static str> {
+fn drift_kinds(event: &Event) -> BTreeSet<DriftKind> {
     let kind = |difference: &Difference| match difference {
-        image if image.is_in_definition() && image.pointer.ends_with("/image") => "image",
-        definition if definition.is_in_definition() => "task_definition",
-        _ => "service",
+        image if image.is_in_definition() && image.pointer.ends_with("/image") => DriftKind::Image,
+        definition if definition.is_in_definition() => DriftKind::TaskDefinition,
+        _ => DriftKind::Service,
     };
     match event.kind {
         Kind::Drift => event.changes.iter().map(kind).collect(),
-        Kind::Redeployed => BTreeSet::from(["target_health"]),
+        Kind::Redeployed => BTreeSet::from([DriftKind::TargetHealth]),
         Kind::Created
         | Kind::Applied
         | Kind::RolloutStarted

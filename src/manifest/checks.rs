@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::document::Document;
+
 use super::{
     Manifest,
     diagnostic::{Place, Report},
@@ -9,8 +11,10 @@ use super::{
     node::{Kind, Node},
 };
 
-/// The blocks as written, to say where something is wrong.
+/// The blocks as they are to be, and as written, to say where something is wrong.
 pub(super) struct Nodes<'n> {
+    pub(super) wanted_service: &'n Document,
+    pub(super) wanted_definition: &'n Document,
     pub(super) service: Option<&'n Node>,
     pub(super) definition: Option<&'n Node>,
     pub(super) service_at: Place,
@@ -28,16 +32,16 @@ impl Nodes<'_> {
 }
 
 pub(super) fn manifest(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
-    family(manifest, nodes, report);
+    family(nodes, report);
     image(manifest, nodes, report);
-    rolling_only(manifest, nodes, report);
-    load_balancers(manifest, nodes, report);
+    rolling_only(nodes, report);
+    load_balancers(nodes, report);
     target_health(manifest, nodes, report);
-    fargate::check(manifest, nodes, report);
+    fargate::check(nodes, report);
 }
 
-fn family(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
-    let family = string(&manifest.task_definition, "family").filter(|family| !unresolved(family));
+fn family(nodes: &Nodes<'_>, report: &mut Report<'_>) {
+    let family = string(nodes.wanted_definition, "family").filter(|family| !unresolved(family));
     if let Some(Err(why)) = family.map(names::family) {
         match place_of(nodes.definition, &["family"]) {
             Some(place) => {
@@ -56,10 +60,10 @@ fn family(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
 
 /// An image that nothing uses is an edit that does nothing.
 fn image(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
-    let used = Value::Object(manifest.task_definition.clone())
+    let used = Value::Object(nodes.wanted_definition.clone())
         .to_string()
         .contains("${image");
-    if manifest.image.is_some() && !used && !manifest.task_definition.is_empty() {
+    if manifest.image.is_some() && !used && !nodes.wanted_definition.is_empty() {
         report
             .warning(
                 nodes.in_definition(&["containerDefinitions"]),
@@ -70,19 +74,19 @@ fn image(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
 }
 
 /// What this version does not carry is refused rather than half done.
-fn rolling_only(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
+fn rolling_only(nodes: &Nodes<'_>, report: &mut Report<'_>) {
     let rules: [(&[&str], &str); 3] = [
         (&["schedulingStrategy"], "REPLICA"),
         (&["deploymentController", "type"], "ECS"),
         (&["deploymentConfiguration", "strategy"], "ROLLING"),
     ];
     for (path, supported) in rules {
-        let value = path
-            .iter()
-            .try_fold(&manifest.service, |fields, key| match fields.get(*key) {
-                Some(Value::Object(inner)) => Ok(inner),
-                other => Err(other.and_then(Value::as_str)),
-            });
+        let value =
+            path.iter()
+                .try_fold(nodes.wanted_service, |fields, key| match fields.get(*key) {
+                    Some(Value::Object(inner)) => Ok(inner),
+                    other => Err(other.and_then(Value::as_str)),
+                });
         if let Err(Some(value)) = value
             && value != supported
             && !unresolved(value)
@@ -98,10 +102,10 @@ fn rolling_only(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>)
     }
 }
 
-fn load_balancers(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
+fn load_balancers(nodes: &Nodes<'_>, report: &mut Report<'_>) {
     /// <https://docs.aws.amazon.com/general/latest/gr/ecs-service.html>
     const MOST_CONTAINERS: usize = 10;
-    let containers = objects(&manifest.task_definition, "containerDefinitions");
+    let containers = objects(nodes.wanted_definition, "containerDefinitions");
     if containers.len() > MOST_CONTAINERS {
         report.error(
             nodes.in_definition(&["containerDefinitions"]),
@@ -109,7 +113,7 @@ fn load_balancers(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_
         );
         return;
     }
-    for (index, balancer) in objects(&manifest.service, "loadBalancers")
+    for (index, balancer) in objects(nodes.wanted_service, "loadBalancers")
         .into_iter()
         .enumerate()
     {
@@ -165,11 +169,11 @@ fn target_health(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>
     let Some(health) = &manifest.target_health else {
         return;
     };
-    let grouped = objects(&manifest.service, "loadBalancers")
+    let grouped = objects(nodes.wanted_service, "loadBalancers")
         .iter()
         .any(|balancer| balancer.contains_key("targetGroupArn"));
-    let unknown = manifest
-        .service
+    let unknown = nodes
+        .wanted_service
         .get("loadBalancers")
         .is_some_and(Value::is_string);
     if !grouped && !unknown {

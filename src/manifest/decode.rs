@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::document::{self, Packed};
+
 use super::{
     Manifest, Options, checks, cluster_name, convert,
     diagnostic::{Place, Report},
@@ -174,10 +176,14 @@ fn spec(
         cluster: cluster.clone(),
         labels: known.labels.clone(),
         image,
-        service,
+        service: Packed::of(&service),
         desired_count,
         initial_count: initial_count.unwrap_or(1),
-        task_definition: definition,
+        task_definition: Packed::of(&definition),
+        family: document::text(&definition, "family").to_owned(),
+        target_groups: document::target_groups(&service)
+            .map(str::to_owned)
+            .collect(),
         target_health,
         log_group,
         rollout,
@@ -187,6 +193,8 @@ fn spec(
         digest: String::new(),
     };
     let nodes = checks::Nodes {
+        wanted_service: &service,
+        wanted_definition: &definition,
         service: service_field.map(|field| field.node),
         definition: definition_field.map(|field| field.node),
         service_at: at(service_field),

@@ -4,6 +4,8 @@
 //! newer program sees no edit where nobody edited. Keys are sorted and every scalar is its text: neither order, quotes,
 //! comments nor anchors make a difference.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -18,7 +20,7 @@ pub(super) fn of_document(root: &Node) -> String {
 }
 
 /// The digest of a set: which services it describes, and how.
-pub(super) fn of_set(manifests: &[Manifest]) -> String {
+pub(super) fn of_set(manifests: &[Arc<Manifest>]) -> String {
     let mut parts: Vec<String> = manifests
         .iter()
         .map(|manifest| {

@@ -4,16 +4,15 @@
 use serde_json::Value;
 
 use super::{
-    Manifest,
     checks::{Nodes, objects, place_of, string, unresolved},
     diagnostic::Report,
 };
 
-pub(super) fn check(manifest: &Manifest, nodes: &Nodes<'_>, report: &mut Report<'_>) {
-    if !runs_on_fargate(manifest) {
+pub(super) fn check(nodes: &Nodes<'_>, report: &mut Report<'_>) {
+    if !runs_on_fargate(nodes) {
         return;
     }
-    let definition = &manifest.task_definition;
+    let definition = nodes.wanted_definition;
     match string(definition, "networkMode") {
         Some("awsvpc") => {}
         Some(mode) if unresolved(mode) => {}
@@ -82,14 +81,14 @@ fn size(cpu: &str, memory: &str, nodes: &Nodes<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn runs_on_fargate(manifest: &Manifest) -> bool {
-    let required = manifest
-        .task_definition
+fn runs_on_fargate(nodes: &Nodes<'_>) -> bool {
+    let required = nodes
+        .wanted_definition
         .get("requiresCompatibilities")
         .and_then(Value::as_array);
     let required = required.is_some_and(|list| list.iter().any(|item| item == "FARGATE"));
-    let launched = string(&manifest.service, "launchType") == Some("FARGATE");
-    let provided = objects(&manifest.service, "capacityProviderStrategy")
+    let launched = string(nodes.wanted_service, "launchType") == Some("FARGATE");
+    let provided = objects(nodes.wanted_service, "capacityProviderStrategy")
         .iter()
         .any(|item| {
             matches!(

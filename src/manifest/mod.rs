@@ -34,7 +34,9 @@ mod yaml;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::document::{Document, Packed};
 
 pub use self::{
     diagnostic::{Diagnostic, Severity},
@@ -72,14 +74,18 @@ pub struct Manifest {
     /// What `${image}` stands for; `None` where the definition names its images itself.
     pub image: Option<Image>,
     /// The shape of ECS CreateService, without `desiredCount`, `cluster`, `serviceName`, `taskDefinition` and `tags`.
-    pub service: Map<String, Value>,
+    pub service: Packed,
     /// How many tasks; `None` where autoscaling owns the count.
     pub desired_count: Option<u32>,
     /// How many tasks to create the service with. Used only when `desired_count` is `None`.
     pub initial_count: u32,
     /// The shape of ECS RegisterTaskDefinition, `family` always present. A template until
     /// [`Manifest::task_definition_with`] renders it: `${image}` and `${image.tag}` are still in it, `$${` stands for `${`.
-    pub task_definition: Map<String, Value>,
+    pub task_definition: Packed,
+    /// The task definition's family.
+    pub family: String,
+    /// The target groups that the service names, by ARN.
+    pub target_groups: Vec<String>,
     /// How many targets must be healthy, and what to do when they are not.
     pub target_health: Option<TargetHealth>,
     /// A log group that this manifest owns.
@@ -167,19 +173,26 @@ impl Manifest {
     /// The service this manifest describes: the cluster's *name* (the last part of an ARN) and the service's.
     #[must_use]
     pub fn key(&self) -> (String, String) {
-        (cluster_name(&self.cluster).to_owned(), self.name.clone())
+        (self.cluster_name().to_owned(), self.name.clone())
+    }
+
+    /// The cluster's name, where the manifest may name it by ARN.
+    #[must_use]
+    pub fn cluster_name(&self) -> &str {
+        cluster_name(&self.cluster)
     }
 
     /// The task definition to register: every `${image}` replaced by `image`, every `${image.tag}` by the tag.
     ///
     /// `image` is what [`Manifest::image`] was resolved to, e.g. `repository@sha256:…`.
     #[must_use]
-    pub fn task_definition_with(&self, image: &str) -> Map<String, Value> {
+    pub fn task_definition_with(&self, image: &str) -> Document {
         let tag = self.image.as_ref().map_or("", |image| image.tag.as_str());
-        self.task_definition
-            .iter()
-            .map(|(key, value)| (key.clone(), with_image(value, image, tag)))
-            .collect()
+        let mut document = self.task_definition.open();
+        for value in document.values_mut() {
+            put_image_in(value, image, tag);
+        }
+        document
     }
 }
 
@@ -189,18 +202,20 @@ pub fn cluster_name(name_or_arn: &str) -> &str {
     name_or_arn.rsplit('/').next().unwrap_or(name_or_arn)
 }
 
-fn with_image(value: &Value, image: &str, tag: &str) -> Value {
+fn put_image_in(value: &mut Value, image: &str, tag: &str) {
     match value {
-        Value::String(text) => Value::String(rendered(text, image, tag)),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| with_image(item, image, tag))
-            .collect(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| (key.clone(), with_image(value, image, tag)))
-            .collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        Value::String(text) if text.contains('$') => *text = rendered(text, image, tag),
+        Value::Array(items) => {
+            for item in items {
+                put_image_in(item, image, tag);
+            }
+        }
+        Value::Object(fields) => {
+            for field in fields.values_mut() {
+                put_image_in(field, image, tag);
+            }
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

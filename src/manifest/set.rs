@@ -1,9 +1,11 @@
 //! All manifests together: what they describe, what is broken, what contradicts itself, and whether a new set may
 //! replace the old one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use serde_json::Value;
 use thiserror::Error;
 
 use super::{
@@ -13,8 +15,9 @@ use super::{
 /// Every manifest of a directory, as of one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ManifestSet {
-    /// The manifests that act, by cluster and name.
-    pub manifests: Vec<Manifest>,
+    /// The manifests that act, in the order of their clusters and names. Shared: whoever keeps a set, or one manifest of it,
+    /// keeps no copy.
+    pub manifests: Vec<Arc<Manifest>>,
     /// Everything there is to say, file by file.
     pub diagnostics: Vec<Diagnostic>,
     /// What is described by a manifest that does not act; such a service is neither removed nor orphaned.
@@ -140,7 +143,8 @@ pub fn parse_set(files: Vec<SourceFile>, references: &References, options: Optio
                 }),
         );
         set.diagnostics.extend(parsed.diagnostics);
-        set.manifests.extend(parsed.manifests);
+        set.manifests
+            .extend(parsed.manifests.into_iter().map(Arc::new));
     }
     set.settle();
     set
@@ -182,38 +186,51 @@ impl ManifestSet {
     /// Keep the result as the next `previous`, so that a file may stay broken for long.
     #[must_use]
     pub fn with_last_good(mut self, previous: Option<&ManifestSet>) -> Self {
-        let kept: Vec<Manifest> = previous
+        let kept: Vec<_> = previous
             .into_iter()
             .flat_map(|previous| &previous.manifests)
             .filter(|manifest| self.is_broken_now(manifest))
             .cloned()
             .collect();
-        self.manifests.extend(kept);
-        self.settle();
+        if !kept.is_empty() {
+            self.manifests.extend(kept);
+            self.settle();
+        }
         self
     }
 
     /// Whether the file a manifest came from, or one that names the same service, is invalid, and nothing good or
     /// contradicted has its place.
     fn is_broken_now(&self, last_good: &Manifest) -> bool {
-        let key = last_good.key();
-        let taken = self.manifests.iter().any(|manifest| manifest.key() == key);
         let mut invalid = false;
         for broken in &self.broken {
-            let same = broken.key().is_some_and(|broken| broken == key);
+            let same = broken.names(last_good.cluster_name(), &last_good.name);
             match broken.why {
                 Why::Contradicted if same => return false,
                 Why::Contradicted => {}
                 Why::Invalid => invalid |= same || broken.file == last_good.file,
             }
         }
-        invalid && !taken
+        invalid
+            && self
+                .get(last_good.cluster_name(), &last_good.name)
+                .is_none()
+    }
+
+    /// The manifest of a service that acts, by its cluster's name and its own.
+    #[must_use]
+    pub fn get(&self, cluster: &str, name: &str) -> Option<&Arc<Manifest>> {
+        let order = |manifest: &Arc<Manifest>| {
+            (manifest.cluster_name(), manifest.name.as_str()).cmp(&(cluster, name))
+        };
+        let place = self.manifests.binary_search_by(order).ok()?;
+        self.manifests.get(place)
     }
 
     /// Whether a service is described, acting or not. `file` is where it was described before.
     #[must_use]
     pub fn describes(&self, key: &(String, String), file: Option<&str>) -> bool {
-        self.manifests.iter().any(|manifest| manifest.key() == *key)
+        self.get(&key.0, &key.1).is_some()
             || self
                 .broken
                 .iter()
@@ -238,7 +255,7 @@ impl ManifestSet {
         let broken = self.broken.iter().filter_map(Broken::key);
         self.manifests
             .iter()
-            .map(Manifest::key)
+            .map(|manifest| manifest.key())
             .chain(broken)
             .collect()
     }
@@ -260,7 +277,7 @@ impl ManifestSet {
             if contradicted.contains(&index) {
                 let (cluster, name) = manifest.key();
                 self.broken.push(Broken {
-                    file: manifest.file,
+                    file: manifest.file.clone(),
                     cluster: Some(cluster),
                     name: Some(name),
                     why: Why::Contradicted,
@@ -269,7 +286,7 @@ impl ManifestSet {
                 self.manifests.push(manifest);
             }
         }
-        self.manifests.sort_by_key(Manifest::key);
+        self.manifests.sort_by_key(|manifest| manifest.key());
         self.broken.sort_unstable();
         self.broken.dedup();
         self.digest = digest::of_set(&self.manifests);
@@ -301,7 +318,7 @@ impl ManifestSet {
                     .take(MOST_LISTED + 1);
                 let others: Vec<String> = others
                     .filter_map(|other| self.manifests.get(*other))
-                    .map(said)
+                    .map(|manifest| said(manifest))
                     .collect();
                 let Some(manifest) = self.manifests.get(*one) else {
                     continue;
@@ -338,6 +355,10 @@ impl Broken {
     fn key(&self) -> Option<Key> {
         Some((self.cluster.clone()?, self.name.clone()?))
     }
+
+    fn names(&self, cluster: &str, name: &str) -> bool {
+        self.cluster.as_deref() == Some(cluster) && self.name.as_deref() == Some(name)
+    }
 }
 
 /// What only one manifest may have.
@@ -359,18 +380,10 @@ impl Claim {
 }
 
 fn claims_of(manifest: &Manifest) -> Vec<Claim> {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
-    let balancers = manifest
-        .service
-        .get("loadBalancers")
-        .and_then(Value::as_array);
-    let groups = balancers
-        .into_iter()
-        .flatten()
-        .filter_map(|one| text(one.get("targetGroupArn")));
-    let family = text(manifest.task_definition.get("family"));
+    let family = Some(&manifest.family).filter(|family| !family.is_empty());
+    let groups = manifest.target_groups.iter().cloned();
     std::iter::once(Claim::Service(manifest.key()))
-        .chain(family.map(Claim::Family))
+        .chain(family.cloned().map(Claim::Family))
         .chain(groups.map(Claim::TargetGroup))
         .collect()
 }

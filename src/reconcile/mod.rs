@@ -19,6 +19,7 @@ use crate::{
     document,
     event::Event,
     manifest::Manifest,
+    metrics::Outcome,
     observed::{Deployment, LiveService},
     plan::{self, Blocked, Cause, Plan, Step, Write},
     status::ServiceStatus,
@@ -34,7 +35,7 @@ pub struct Carried {
     /// For the reads.
     pub memory: Memory,
     /// What was told after the last pass.
-    pub status: Option<ServiceStatus>,
+    pub status: Option<Arc<ServiceStatus>>,
     /// The differences that have been told already.
     told: Vec<Difference>,
     /// Whether this process has seen the service exist. Should it be gone, that was not our manifest's doing.
@@ -74,7 +75,7 @@ pub struct Passed {
     /// What happened, oldest first.
     pub events: Vec<Event>,
     /// Rollouts that ended: how, and how many seconds they took.
-    pub ended: Vec<(&'static str, f64)>,
+    pub ended: Vec<(Outcome, f64)>,
     /// What to do next.
     pub next: Next,
 }

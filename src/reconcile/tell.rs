@@ -1,5 +1,7 @@
 //! What a pass has to tell: the status, the events, and when to look again. Pure.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -7,6 +9,7 @@ use crate::{
     diff::Difference,
     event::{Event, Kind},
     manifest::Manifest,
+    metrics::Outcome,
     observed::Deployment,
     plan::{self, Blocked, Cause, Plan},
     reconcile::{
@@ -23,12 +26,12 @@ pub(super) fn failed_to_look(
     carried: &mut Carried,
 ) -> Passed {
     let previous = carried.status.take();
-    let status = status::unknown(manifest.key(), error.to_string(), previous.as_ref(), now);
+    let status = status::unknown(manifest.key(), error.to_string(), previous.as_deref(), now);
     let mut events = Vec::new();
     if previous.is_none_or(|previous| previous.message != status.message) {
         events.push(event(&status, now, Kind::Error, status.message.clone()));
     }
-    carried.status = Some(status);
+    carried.status = Some(Arc::new(status));
     Passed {
         events,
         ended: Vec::new(),
@@ -44,7 +47,7 @@ pub(super) fn tell(
 ) -> Passed {
     let now = seen.observed.aws_time;
     let previous = carried.status.take();
-    let mut status = status::status(&seen.desired, &seen.observed, plan, previous.as_ref());
+    let mut status = status::status(&seen.desired, &seen.observed, plan, previous.as_deref());
     let mut events = Vec::new();
     let mut ended = Vec::new();
     if previous
@@ -115,7 +118,7 @@ pub(super) fn tell(
             }
             status = match error.class {
                 Class::Denied | Class::Invalid | Class::NotFound => {
-                    status::write_failed(status, message, previous.as_ref(), now)
+                    status::write_failed(status, message, previous.as_deref(), now)
                 }
                 Class::Throttled | Class::Transient | Class::Unreachable => {
                     ServiceStatus { message, ..status }
@@ -124,8 +127,8 @@ pub(super) fn tell(
             Next::Backoff
         }
     };
-    tell_phase(&status, previous.as_ref(), now, &mut events);
-    carried.status = Some(status);
+    tell_phase(&status, previous.as_deref(), now, &mut events);
+    carried.status = Some(Arc::new(status));
     Passed {
         events,
         ended,
@@ -134,12 +137,12 @@ pub(super) fn tell(
 }
 
 /// How a rollout ended, and how many seconds it took, for the metrics.
-fn counted(turn: &Turn) -> Option<(&'static str, f64)> {
+fn counted(turn: &Turn) -> Option<(Outcome, f64)> {
     match turn {
         Turn::Began(_) => None,
-        Turn::Completed { seconds, .. } => seconds.map(|seconds| ("completed", seconds)),
-        Turn::Failed { seconds, .. } => seconds.map(|seconds| ("rolled_back", seconds)),
-        Turn::TimedOut { seconds } => Some(("timed_out", *seconds)),
+        Turn::Completed { seconds, .. } => seconds.map(|seconds| (Outcome::Completed, seconds)),
+        Turn::Failed { seconds, .. } => seconds.map(|seconds| (Outcome::RolledBack, seconds)),
+        Turn::TimedOut { seconds } => Some((Outcome::TimedOut, *seconds)),
     }
 }
 

@@ -56,7 +56,7 @@ async fn an_upgrade_of_the_normal_form_writes_nothing() {
 }
 
 /// A daemon's first passes by this form, and what it tells then.
-async fn passes(world: &World, form: Form) -> ServiceStatus {
+async fn passes(world: &World, form: Form) -> Arc<ServiceStatus> {
     let aws = Aws::new(clients(world), Metrics::new().unwrap());
     let manifest = manifest(world).await;
     let settings = settings(form);
@@ -93,7 +93,7 @@ async fn manifest(world: &World) -> Arc<Manifest> {
     let aws = Aws::new(clients(world), Metrics::new().unwrap());
     let mut set = Reader::new(source, aws).read().await.unwrap();
     assert_eq!(set.manifests.len(), 1, "{:?}", set.diagnostics);
-    Arc::new(set.manifests.remove(0))
+    set.manifests.remove(0)
 }
 
 fn clients(world: &World) -> Clients {

@@ -18,6 +18,8 @@ pub(super) async fn of(aws: &Aws, manifest: &Manifest) -> Vec<Check> {
     let mut checks = Checks {
         aws,
         manifest,
+        service: manifest.service.open(),
+        definition: manifest.task_definition.open(),
         done: Vec::new(),
     };
     let home = checks.cluster().await;
@@ -33,6 +35,8 @@ pub(super) async fn of(aws: &Aws, manifest: &Manifest) -> Vec<Check> {
 struct Checks<'a> {
     aws: &'a Aws,
     manifest: &'a Manifest,
+    service: Document,
+    definition: Document,
     done: Vec<Check>,
 }
 
@@ -61,7 +65,7 @@ impl Checks<'_> {
     }
 
     fn containers(&self) -> Vec<&Document> {
-        document::objects(&self.manifest.task_definition, "containerDefinitions").collect()
+        document::objects(&self.definition, "containerDefinitions").collect()
     }
 
     async fn cluster(&mut self) -> Option<Home> {
@@ -132,8 +136,8 @@ impl Checks<'_> {
     }
 
     async fn target_groups(&mut self) {
-        let manifest = self.manifest;
-        for balancer in document::objects(&manifest.service, "loadBalancers") {
+        let service = self.service.clone();
+        for balancer in document::objects(&service, "loadBalancers") {
             let arn = document::text(balancer, "targetGroupArn");
             if !arn.is_empty() {
                 self.target_group(arn, balancer).await;
@@ -153,7 +157,7 @@ impl Checks<'_> {
             }
             Err(error) => return self.unknown("targetGroup", &error),
         };
-        let mode = document::text(&self.manifest.task_definition, "networkMode");
+        let mode = document::text(&self.definition, "networkMode");
         let wanted = if mode == "awsvpc" { "ip" } else { "instance" };
         if group.target_type != wanted {
             return self.failed(
@@ -258,11 +262,11 @@ impl Checks<'_> {
 
     /// What is not looked up: subnets, security groups, roles, secrets.
     fn names(&mut self, home: Option<&Home>) {
-        let (many, wrong) = arns::wrong_ids(&self.manifest.service);
+        let (many, wrong) = arns::wrong_ids(&self.service);
         self.all("network", many, "subnets and security groups", wrong);
         let Some(home) = home else { return };
         let (mut many, mut wrong) = (0, Vec::new());
-        for document in [&self.manifest.service, &self.manifest.task_definition] {
+        for document in [&self.service, &self.definition] {
             let (more, also) = arns::wrong_arns(document, home);
             many += more;
             wrong.extend(also);
@@ -283,11 +287,7 @@ impl Checks<'_> {
     /// Fargate pulls from ECR, reads secrets and writes logs with the execution role
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html>).
     fn execution_role(&mut self) {
-        if self
-            .manifest
-            .task_definition
-            .contains_key("executionRoleArn")
-        {
+        if self.definition.contains_key("executionRoleArn") {
             return;
         }
         let repository = self.manifest.image.as_ref().map(|image| &image.repository);

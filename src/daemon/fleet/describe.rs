@@ -31,6 +31,7 @@ impl Fleet {
             Some((key.clone(), Arc::clone(&service.manifest)))
         });
         let asked: Vec<_> = asked.collect();
+        // The queue knows no service that the fleet does not.
         let Some((_, first)) = asked.first() else {
             return;
         };
@@ -63,8 +64,8 @@ impl Fleet {
 
 /// In which turns is asked what takes a call for each service.
 pub(super) fn rotation(set: &ManifestSet, resync: Duration) -> Rotation {
-    let count = |has: fn(&&Manifest) -> bool| set.manifests.iter().filter(has).count();
-    let balanced = count(|manifest| manifest.service.contains_key("loadBalancers"));
+    let count = |has: fn(&&Arc<Manifest>) -> bool| set.manifests.iter().filter(has).count();
+    let balanced = count(|manifest| !manifest.target_groups.is_empty());
     let logging = count(|manifest| manifest.log_group.is_some());
     Rotation::of(set.manifests.len(), balanced, logging, resync)
 }

@@ -156,7 +156,7 @@ impl World {
         self.manifests.send_replace(Some(Ok(set(&files))));
     }
 
-    fn told(&self, cluster: &str) -> Option<ServiceStatus> {
+    fn told(&self, cluster: &str) -> Option<Arc<ServiceStatus>> {
         self.board.service(&(cluster.to_owned(), "api".to_owned()))
     }
 

@@ -36,11 +36,11 @@ fn a_value_stands_as_if_it_had_been_written_there() {
     assert_eq!(manifest.cluster, "prod-cluster");
     assert_eq!(manifest.desired_count, Some(4));
     assert_eq!(
-        manifest.service["networkConfiguration"]["awsvpcConfiguration"]["subnets"],
+        manifest.service.open()["networkConfiguration"]["awsvpcConfiguration"]["subnets"],
         json!(["subnet-1", "subnet-2"])
     );
-    assert_eq!(manifest.task_definition["cpu"], json!("256"));
-    let container = &manifest.task_definition["containerDefinitions"][0];
+    assert_eq!(manifest.task_definition.open()["cpu"], json!("256"));
+    let container = &manifest.task_definition.open()["containerDefinitions"][0];
     assert_eq!(container["image"], json!("nginx:1.10"), "not 1.1");
     assert_eq!(container["environment"][0]["value"], json!("4"));
 }

@@ -36,7 +36,7 @@ fn a_whole_example_means_what_it_says() {
         (Some(2), 1)
     );
     assert_eq!(
-        serde_json::Value::Object(manifest.service.clone()),
+        serde_json::Value::Object(manifest.service.open()),
         json!({
             "launchType": "FARGATE",
             "networkConfiguration": {"awsvpcConfiguration": {

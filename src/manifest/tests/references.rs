@@ -11,7 +11,7 @@ fn a_reference_may_stand_for_a_list_or_a_number() {
         "    networkConfiguration: {awsvpcConfiguration: {subnets: ${terraform.private_subnet_ids}}}\n    healthCheckGracePeriodSeconds: ${terraform.port}\n",
         "",
     );
-    let service = Value::Object(good(&text).service);
+    let service = Value::Object(good(&text).service.open());
     assert_eq!(
         service["networkConfiguration"]["awsvpcConfiguration"]["subnets"],
         json!(["subnet-a", "subnet-b"])

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 fn service(text: &str) -> Value {
-    Value::Object(good(&manifest_with("", text, "")).service)
+    Value::Object(good(&manifest_with("", text, "")).service.open())
 }
 
 #[test]
@@ -35,7 +35,9 @@ fn scalars_take_the_types_of_ecs_s_model() {
         })
     );
     let container = "        environment: [{name: A, value: 010}, {name: B, value: yes}]\n        cpu: \"128\"\n";
-    let definition = good(&manifest_with("", "", container)).task_definition;
+    let definition = good(&manifest_with("", "", container))
+        .task_definition
+        .open();
     let container = definition["containerDefinitions"][0].clone();
     assert_eq!(container["environment"][0]["value"], "010");
     assert_eq!(container["environment"][1]["value"], "yes");
@@ -115,12 +117,12 @@ fn a_cluster_s_arn_gives_the_family_its_name() {
     );
     let manifest = good(&text);
     assert_eq!(manifest.key().0, "prod");
-    assert_eq!(manifest.task_definition["family"], "prod-api");
+    assert_eq!(manifest.family, "prod-api");
     let own = text.replace(
         "    containerDefinitions",
         "    family: mine\n    containerDefinitions",
     );
-    assert_eq!(good(&own).task_definition["family"], "mine");
+    assert_eq!(good(&own).family, "mine");
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn anchors_and_merge_keys_are_expanded() {
         "    deploymentConfiguration:\n      deploymentCircuitBreaker: &on {enable: true, rollback: true}\n    placementStrategy:\n      - &spread {type: spread, field: host}\n      - {<<: *spread, field: zone}\n",
         "",
     );
-    let service = Value::Object(good(&text).service);
+    let service = Value::Object(good(&text).service.open());
     assert_eq!(
         service["placementStrategy"][1],
         json!({"field": "zone", "type": "spread"})
@@ -150,10 +152,10 @@ fn unknown_names_of_ecs_can_be_let_through() {
     };
     let (manifests, diagnostics) = parse_file("m.yaml", &text, &known(), options);
     assert_eq!(
-        manifests[0].service["brandNew"],
+        manifests[0].service.open()["brandNew"],
         json!({"deep": [1, true, "x"]})
     );
-    assert_eq!(manifests[0].service["launchType"], "MOON");
+    assert_eq!(manifests[0].service.open()["launchType"], "MOON");
     assert_eq!(diagnostics.len(), 2);
     assert!(diagnostics.iter().all(|diagnostic| !diagnostic.is_error()));
 }

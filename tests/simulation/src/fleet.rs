@@ -7,7 +7,13 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::{daemon::OWNER, furniture::CLUSTER, manifest::Manifest, tasks::Script, world::World};
+use crate::{
+    daemon::OWNER,
+    furniture::CLUSTER,
+    manifest::{Manifest, TargetHealth},
+    tasks::Script,
+    world::World,
+};
 use emulator::core::Service;
 use evenkeel::{
     desired::{Desired, Settings},
@@ -25,6 +31,12 @@ const SETTLES: Duration = Duration::from_secs(300);
 /// How many services have a target group: as many as AWS allows in a region before one asks for more.
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
 const MOST_GROUPS: usize = 3_000;
+/// What their manifests say of that.
+const HEALTH: TargetHealth = TargetHealth {
+    minimum: 1,
+    grace: Duration::from_secs(120),
+    redeploy: true,
+};
 /// How many repositories they have their images in.
 const REPOSITORIES: usize = 100;
 /// How many of them share a load balancer; it may have 100 rules, and a region 50 balancers.
@@ -36,6 +48,7 @@ pub struct Fleet {
     /// How many clusters there are.
     pub clusters: usize,
     manifests: Vec<Manifest>,
+    /// What the daemon was last given; nothing before that, so that all that it holds has been given to it.
     set: ManifestSet,
 }
 
@@ -58,6 +71,7 @@ impl Fleet {
         let manifests = (0..services).map(|number| Manifest {
             cluster: cluster(number % clusters),
             target_group: Some(name(number)).filter(|_| is_balanced(&number)),
+            target_health: Some(HEALTH).filter(|_| is_balanced(&number)),
             repository: repository(number),
             ..Manifest::new(&name(number), "1")
         });
@@ -78,7 +92,7 @@ impl Fleet {
         Self {
             clusters,
             manifests,
-            set,
+            set: ManifestSet::default(),
         }
     }
 
@@ -89,7 +103,13 @@ impl Fleet {
     }
 
     /// Hands the manifests to the daemon.
-    pub fn publish(&self, world: &World) {
+    ///
+    /// # Panics
+    /// When one is invalid.
+    pub fn publish(&mut self, world: &World) {
+        if self.set.manifests.is_empty() {
+            self.set = parse(world, &self.manifests);
+        }
         world.manifests.send_replace(Some(Ok(self.set.clone())));
     }
 
@@ -109,7 +129,10 @@ impl Fleet {
             .manifests
             .iter_mut()
             .find(|other| other.name == one.name);
-        *found.expect("each is in the set") = one;
+        // One that has not been given yet is edited before it is.
+        if let Some(found) = found {
+            *found = one;
+        }
     }
 
     /// Edits every manifest: the next image.

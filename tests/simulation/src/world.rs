@@ -211,8 +211,8 @@ impl World {
     /// What the last daemon tells of a service.
     #[must_use]
     pub fn told(&self, service: &str) -> Option<ServiceStatus> {
-        self.board()
-            .service(&(CLUSTER.to_owned(), service.to_owned()))
+        let key = (CLUSTER.to_owned(), service.to_owned());
+        self.board().service(&key).map(Arc::unwrap_or_clone)
     }
 
     /// A service as AWS has it.

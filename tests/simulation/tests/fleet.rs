@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use emulator::core::Service;
 use evenkeel::status::Phase;
+use serde_json::json;
 use simulation::{bounds, fleet::Fleet, world::World};
 
 const SEED: u64 = 1;
 const MOST: Duration = Duration::from_secs(3_600);
 
 async fn starts(world: &mut World, services: usize, clusters: usize) -> Fleet {
-    let fleet = Fleet::lay(world, services, clusters).await;
+    let mut fleet = Fleet::lay(world, services, clusters).await;
     fleet.publish(world);
     world.start();
     is_synced(world, services).await;
@@ -72,6 +74,38 @@ fn an_edit_is_written_at_once_while_others_use_up_what_is_left_to_them() {
 }
 
 #[test]
+fn what_is_ill_is_asked_about_at_each_look_and_not_in_its_turn() {
+    World::run(SEED, async |world| {
+        // A turn over so many target groups takes longer than three minutes.
+        let services = 400;
+        let turn = Duration::from_secs(200);
+        starts(world, services, 2).await;
+        world.pass(turn + world.resync).await;
+        let ill = "service-00299";
+        world.set_ill(ill, true);
+        let told = |world: &World| {
+            let told = world.board().services();
+            let told = told.into_iter().find(|status| status.name == ill);
+            told.and_then(|status| status.targets)
+                .map_or(0, |targets| targets.healthy)
+        };
+        let in_turn = turn + world.resync * 2;
+        let is_ill = |world: &World| told(world) == 0;
+        world.until(in_turn, "shown to be ill", is_ill).await;
+        world.set_ill(ill, false);
+        let arn = world.groups()[ill].clone();
+        let is_well = |world: &World| {
+            let input = json!({ "TargetGroupArn": arn });
+            let found = world.call(Service::Elbv2, "DescribeTargetHealth", input);
+            found["TargetHealthDescriptions"][0]["TargetHealth"]["State"] == "healthy"
+        };
+        world.until(turn, "well", is_well).await;
+        let is_told = |world: &World| told(world) == 1;
+        world.until(world.resync * 2, "shown to be", is_told).await;
+    });
+}
+
+#[test]
 fn an_edit_of_all_takes_as_long_as_the_quotas_want_it_to_and_no_place_meanwhile() {
     World::run(SEED, async |world| {
         let services = 60;
@@ -84,6 +118,13 @@ fn an_edit_of_all_takes_as_long_as_the_quotas_want_it_to_and_no_place_meanwhile(
         assert!(took < bound.mul_f64(1.15), "{took:?} of {bound:?}");
         let turn = world.metrics().resync.get();
         assert!(turn < 60.0, "the others were looked at meanwhile: {turn}");
+        // Five at once, and then one in four seconds.
+        let waited = world.metrics().budget_wait;
+        let waited = waited.with_label_values(&["task_definition_modify"]).get();
+        let waits: u32 = (1..=55).map(|number| 4 * number).sum();
+        // Some come later, when the bucket is fuller.
+        let least = f64::from(waits) * 0.8;
+        assert!(waited > least, "{waited} of {waits} s");
         is_synced(world, services).await;
     });
 }
