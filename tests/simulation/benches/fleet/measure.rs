@@ -34,8 +34,8 @@ pub struct Figures {
     pub described_twice: u64,
     /// The daemon's CPU time per resync.
     pub cpu: Duration,
-    /// The most memory that there was beyond what AWS had, in bytes.
-    pub memory: usize,
+    /// Bytes beyond what AWS had before the daemon was started, AWS's growth since included.
+    pub memory: Memory,
     /// From each edit to its UpdateService, sorted.
     pub edits: Vec<Duration>,
     /// From one edit until its service is as it should be.
@@ -44,6 +44,17 @@ pub struct Figures {
     pub convergence: Duration,
     /// How long that takes at least.
     pub bound: Duration,
+}
+
+/// Bytes of the daemon's.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// When all has been looked at several times.
+    pub at_rest: usize,
+    /// The most until then.
+    pub most: usize,
+    /// The most until an edit of all was rolled out, what AWS keeps of these rollouts included.
+    pub most_of_all: usize,
 }
 
 /// Measures all.
@@ -63,7 +74,8 @@ pub async fn measure(world: &World, fleet: &mut Fleet) -> Figures {
     progress(&figures, "looked at once");
 
     watch(world, &mut figures).await;
-    figures.memory = MEMORY.peak_usage().saturating_sub(before);
+    figures.memory.at_rest = MEMORY.current_usage().saturating_sub(before);
+    figures.memory.most = MEMORY.peak_usage().saturating_sub(before);
 
     progress(
         &figures,
@@ -76,6 +88,7 @@ pub async fn measure(world: &World, fleet: &mut Fleet) -> Figures {
         &format!("edited: {:?} at most", figures.edits.last()),
     );
     edit_all(world, fleet, &mut figures).await;
+    figures.memory.most_of_all = MEMORY.peak_usage().saturating_sub(before);
     figures
 }
 
@@ -83,9 +96,9 @@ pub async fn measure(world: &World, fleet: &mut Fleet) -> Figures {
 fn progress(figures: &Figures, what: &str) {
     #[expect(clippy::print_stderr, reason = "it is for who waits")]
     {
-        let memory = MEMORY.current_usage() >> 20;
+        let (memory, most) = (MEMORY.current_usage() >> 20, MEMORY.peak_usage() >> 20);
         eprintln!(
-            "{} services, {what}; {memory} MiB with AWS",
+            "{} services, {what}; {memory} MiB with AWS, {most} at most",
             figures.services
         );
     }

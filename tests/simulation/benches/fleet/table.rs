@@ -27,20 +27,22 @@ pub fn of_size(figures: &Figures) -> String {
 
 /// Everything else, a line for each size.
 pub fn of_all(all: &[Figures]) -> String {
-    let mut text = "| services | first turn | turn | described twice | CPU s a resync | ms of it per service | MiB | edit to write p50 | p99 | \
-         one rollout | all | bound | of it |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
+    let mut text = "| services | first turn | turn | described twice | CPU s a resync | ms of it per service | MiB at rest | at most | with the edit of all | edit to write p50 | p99 | \
+         one rollout | all | bound | of it |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n"
         .to_owned();
     for figures in all {
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {:.3} | {:.3} | {:.1} | {} | {} | {} | {} | {} | {:.2} |",
+            "| {} | {} | {} | {} | {:.3} | {:.3} | {:.1} | {:.1} | {:.1} | {} | {} | {} | {} | {} | {:.2} |",
             figures.services,
             seconds(figures.first_turn),
             seconds(figures.turn),
             figures.described_twice,
             figures.cpu.as_secs_f64(),
             figures.cpu.as_secs_f64() * 1e3 / figures.services as f64,
-            figures.memory as f64 / f64::from(1 << 20),
+            mebibytes(figures.memory.at_rest),
+            mebibytes(figures.memory.most),
+            mebibytes(figures.memory.most_of_all),
             milliseconds(percentile(&figures.edits, 50)),
             milliseconds(percentile(&figures.edits, 99)),
             seconds(figures.rollout),
@@ -50,6 +52,10 @@ pub fn of_all(all: &[Figures]) -> String {
         );
     }
     text
+}
+
+fn mebibytes(bytes: usize) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn percentile(sorted: &[Duration], percent: usize) -> Duration {
