@@ -94,8 +94,10 @@ pub(super) fn tell(
                     is_seen: false,
                 });
             }
+            // What drains is created anew as soon as it is gone.
+            let goes_on = |blocked: &Blocked| blocked.is_a_wait() || *blocked == Blocked::Draining;
             let is_settled = plan.steps.is_empty()
-                && !plan.blocked.iter().any(Blocked::is_a_wait)
+                && !plan.blocked.iter().any(goes_on)
                 && status.rollout.is_none()
                 && status.phase != Phase::Progressing;
             if is_settled {

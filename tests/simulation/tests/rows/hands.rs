@@ -1,6 +1,7 @@
 //! Hands that meddle at the worst moment, again and again, or wake the daemon for nothing.
 
 use emulator::core::Service;
+use jiff::SignedDuration;
 use serde_json::json;
 use simulation::furniture::CLUSTER;
 
@@ -161,4 +162,27 @@ fn many_services_that_another_hand_changes_at_once_are_not_deployed() {
         from
     });
     assert_eq!(writes(&journal, from, Timestamp::MAX), [""; 0]);
+}
+
+#[test]
+fn a_service_that_another_hand_deletes_is_created_again_as_soon_as_it_is_gone() {
+    let ((gone, created), _) = judged(SEED, async |world| {
+        furnish(world);
+        world.start();
+        until_synced(world, &["api"]).await;
+        let input = json!({ "cluster": CLUSTER, "service": "api", "force": true });
+        world.call(Service::Ecs, "DeleteService", input);
+        let is_gone = |world: &World| world.service("api").service.is_null();
+        world.until(2 * MINUTE, "gone", is_gone).await;
+        let gone = world.clock.now();
+        world
+            .until(MINUTE, "created", |world| !is_gone(world))
+            .await;
+        let created = world.clock.now();
+        until_synced(world, &["api"]).await;
+        world.rest(MINUTE).await;
+        (gone, created)
+    });
+    let took = created.duration_since(gone);
+    assert!(took <= SignedDuration::from_secs(5), "{took:?}");
 }
