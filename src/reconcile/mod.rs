@@ -27,6 +27,8 @@ use crate::{
 /// How long a view that shows what our last write has changed as it was before is taken for an old one, where no
 /// deployment's id tells. Somebody else may also have changed it back.
 const SENT_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
+/// What may lie between the creation of a service and of its first deployment, by one call.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(1);
 
 /// What a service's passes pass on to each other, in this process only. Losing it loses no fact.
 #[derive(Debug, Default)]
@@ -55,6 +57,8 @@ struct Newest {
     deployment: Deployment,
     /// Whether a look has shown it.
     is_seen: bool,
+    /// When the service was created that has it: another one of this name may have been deleted before.
+    of_service_since: Option<Timestamp>,
 }
 
 /// What a pass begins with.
@@ -137,6 +141,7 @@ pub async fn pass(
         permit(false);
         return Passed::nothing(Next::Follow);
     }
+    let described = described.map(|service| service.filter(|service| !service.is_gone()));
     if let Some(at) = carried.still_waits(manifest, &described) {
         permit(false);
         return Passed::nothing(Next::At(at));
@@ -339,9 +344,7 @@ impl Carried {
             let is_recent = known
                 .created_at
                 .is_some_and(|created| now.duration_since(created) < VIEWS_LAG);
-            // What has been seen may have been deleted with its service; CreateService would be refused if it is not.
-            let is_gone = service.is_none() && newest.is_seen;
-            lacks_it && is_recent && !is_gone
+            lacks_it && is_recent && !newest.is_gone_with(service.as_ref())
         };
         if self.newest.as_ref().is_some_and(is_older_than) {
             return true;
@@ -350,8 +353,26 @@ impl Carried {
         self.newest = newest.map(|deployment| Newest {
             deployment,
             is_seen: true,
+            of_service_since: service.as_ref().and_then(LiveService::created_at),
         });
         false
+    }
+}
+
+impl Newest {
+    /// Whether its service has been deleted since, by what a look shows. What was seen before may be deleted when there is
+    /// nothing; CreateService would be refused if it is not. And a service that is gone is no older view of itself.
+    fn is_gone_with(&self, service: Option<&LiveService>) -> bool {
+        match service {
+            None => self.is_seen,
+            Some(service) => {
+                let created = service.created_at();
+                let is_same = created
+                    .zip(self.of_service_since)
+                    .is_some_and(|(created, since)| since.duration_since(created) <= AT_ONCE);
+                service.is_gone() && (self.is_seen || is_same)
+            }
+        }
     }
 }
 

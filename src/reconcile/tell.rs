@@ -7,7 +7,7 @@ use crate::{
     diff::Difference,
     event::{Event, Kind},
     manifest::Manifest,
-    observed::Deployment,
+    observed::{Deployment, LiveService},
     plan::{self, Blocked, Cause, Plan},
     reconcile::{
         Carried, Newest, Next, Passed, Stopped,
@@ -89,7 +89,10 @@ pub(super) fn tell(
                 events.extend(tell_turn(turn, is_first, &status, now));
             }
             if let Some(deployment) = moved_to {
+                let service = seen.observed.service.as_ref();
                 carried.newest = Some(Newest {
+                    of_service_since: service
+                        .map_or(deployment.created_at, LiveService::created_at),
                     deployment,
                     is_seen: false,
                 });
