@@ -7,10 +7,10 @@ use crate::{
     diff::Difference,
     event::{Event, Kind},
     manifest::Manifest,
-    observed::{Deployment, LiveService},
+    observed::LiveService,
     plan::{self, Blocked, Cause, Plan},
     reconcile::{
-        Carried, Newest, Next, Passed, Stopped,
+        Carried, Made, Newest, Next, Passed, Stopped,
         following::{Following, Turn},
     },
     status::{self, Phase, ServiceStatus},
@@ -39,7 +39,7 @@ pub(super) fn failed_to_look(
 pub(super) fn tell(
     seen: &Seen,
     plan: &Plan,
-    done: Result<Option<Deployment>, Stopped>,
+    done: Result<Made, Stopped>,
     carried: &mut Carried,
 ) -> Passed {
     let now = seen.observed.aws_time;
@@ -81,7 +81,7 @@ pub(super) fn tell(
         events.extend(told);
     }
     let next = match done {
-        Ok(moved_to) => {
+        Ok(Made { moved_to, .. }) => {
             if let Some(deployment) = moved_to.as_ref().filter(|_| plan.starts_deployment())
                 && let Some(turn) = Following::begin(&mut carried.following, deployment, now)
             {

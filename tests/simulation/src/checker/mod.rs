@@ -105,7 +105,7 @@ impl Checker {
                 Box::new(held::HeldBack),
                 Box::new(counts::Counts),
                 Box::new(sets::Sets),
-                Box::new(fresh::Fresh::default()),
+                Box::new(fresh::Fresh),
                 Box::new(unknown::Unknown::default()),
                 Box::new(quotas::Quotas::default()),
                 Box::new(quotas::Brake::default()),

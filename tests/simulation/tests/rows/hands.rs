@@ -123,7 +123,12 @@ fn what_aws_accepts_and_does_not_take_is_sent_once() {
         until_synced(world, &["api"]).await;
         let ignored = json!({ "operation": "UpdateService", "effect": "ignored" });
         world.set_faults(&json!({ "rules": [ignored] }));
-        let from = world.clock.now();
+        let mark = |world: &World| {
+            let tags = world.service("api").service["tags"].clone();
+            let tags = tags.as_array().cloned().unwrap_or_default();
+            tags.into_iter().find(|tag| tag["key"] == "evenkeel:applied")
+        };
+        let (from, before) = (world.clock.now(), mark(world));
         world.describe(Manifest {
             grace: Some(45),
             ..api("1")
@@ -132,11 +137,38 @@ fn what_aws_accepts_and_does_not_take_is_sent_once() {
         let told = world.told("api").unwrap();
         assert_eq!(told.phase, Phase::Degraded);
         assert!(told.message.contains("did not take"), "{told:?}");
+        // It is not as its manifest says.
+        assert_eq!(mark(world), before);
         from
     });
     let mut writes = writes(&journal, from, Timestamp::MAX);
     writes.retain(|write| write.contains("UpdateService"));
     assert_eq!(writes.len(), 1, "{writes:#?}");
+}
+
+#[test]
+fn what_a_hand_changes_while_a_call_is_late_is_seen_before_the_next_one() {
+    // The reply to the one that deploys comes after four seconds; meanwhile another hand changes the count.
+    let (edited, journal) = judged(SEED, async |world| {
+        furnish(world);
+        world.start();
+        until_synced(world, &["api"]).await;
+        let late = json!({ "operation": "UpdateService", "effect": { "delay": { "seconds": 4 } } });
+        world.set_faults(&json!({ "rules": [late] }));
+        world.describe(api("2"));
+        let edited = world.clock.now();
+        world.pass(2 * SECOND).await;
+        world.update("api", json!({ "desiredCount": 5 }));
+        world.pass(4 * SECOND).await;
+        world.clear_faults();
+        until_synced(world, &["api"]).await;
+        assert_eq!(world.service("api").service["desiredCount"], 2);
+        world.rest(2 * MINUTE).await;
+        edited
+    });
+    let writes = writes(&journal, edited, Timestamp::MAX);
+    let updates = writes.iter().filter(|one| one.contains("UpdateService"));
+    assert_eq!(updates.count(), 2, "{writes:#?}");
 }
 
 #[test]
