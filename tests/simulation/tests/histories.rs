@@ -210,6 +210,39 @@ fn a_mark_that_is_denied_at_the_end_is_written_as_soon_as_it_may_be() {
     );
 }
 
+#[test]
+fn what_has_failed_is_held_also_while_the_wanted_image_is_missing() {
+    passes(
+        18_034_665_490_056_670_535,
+        &[Kind::Balanced, Kind::Plain],
+        &[
+            (60, Deed::Meddle(0, Meddling::Network)),
+            (2, Deed::Edit(0, Edit::Tag(1))),
+            (0, Deed::Empty),
+            (50, Deed::Meddle(0, Meddling::Ill(187))),
+            (10, Deed::Edit(2, Edit::Tag(2))),
+        ],
+    );
+}
+
+#[test]
+fn each_lost_reply_to_a_registration_may_leave_a_copy_while_lists_are_stale() {
+    let fault = |what, of| Fault {
+        what,
+        of,
+        percent: 100,
+    };
+    let faults = vec![
+        fault(Wrong::Stale(10), Calls::Lists),
+        fault(Wrong::ReplyLost, Calls::Registers),
+    ];
+    passes(
+        11_645_186_027_396_299_664,
+        &[Kind::Plain],
+        &[(0, Deed::Faults(faults, 5))],
+    );
+}
+
 /// Plays the history of a seed. One that fails is made as small as it can be.
 fn try_seed(seed: u64) -> Option<String> {
     let mut bytes = [0; 32];
