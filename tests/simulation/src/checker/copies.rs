@@ -1,10 +1,7 @@
 //! S3: at most one revision per definition. Nobody registers what there is already, unless it was hidden: by a list that
 //! was stale or came without its items, and by no answer to a registration.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -32,8 +29,6 @@ const KNOWN_FOR: Duration = Duration::from_secs(300);
 pub(super) struct Copies {
     /// When whose registration was answered, by ARN.
     told: BTreeMap<(Caller, String), Timestamp>,
-    /// Services that have a second copy for a stale list, and no fresh list since.
-    doubled: BTreeSet<String>,
 }
 
 impl Rule for Copies {
@@ -52,15 +47,12 @@ impl Rule for Copies {
         let name = service_of(sent)?;
         let listed = bound.known.view(sent.by, "ListTaskDefinitions", &name);
         let listed = listed.filter(|listed| listed.at + LISTED_WITHIN >= entry.at);
-        if listed.is_some_and(|listed| listed.at == listed.shows) {
-            self.doubled.remove(&name);
-        }
         let newest = change.after.definitions.last()?;
         let ours = format!("{OWNER}/{CLUSTER}/{name}");
         for one in &change.before.definitions {
             let is_same = tag(&one["tags"], "evenkeel:owner") == Some(&ours)
                 && content(one) == content(newest);
-            if is_same && !self.is_hidden(one, &name, sent.by, entry.at, listed) {
+            if is_same && !self.is_hidden(one, sent.by, entry.at, listed) {
                 let arn = &one["taskDefinitionArn"];
                 return Some(format!("what {arn} of {name} says is registered again"));
             }
@@ -79,25 +71,16 @@ impl Copies {
             .insert((called.by, arn(&reply["taskDefinition"])), at);
     }
 
-    /// Whether a daemon could not know of a revision.
-    fn is_hidden(
-        &mut self,
-        one: &Value,
-        name: &str,
-        by: Caller,
-        at: Timestamp,
-        listed: Option<View>,
-    ) -> bool {
+    /// Whether a daemon could not know of a revision: each that is there must have been hidden from it, by a reply that was
+    /// lost or was another's, and by a list that is older.
+    fn is_hidden(&self, one: &Value, by: Caller, at: Timestamp, listed: Option<View>) -> bool {
         let told = self.told.get(&(by, arn(one)));
         let is_told = told.is_some_and(|told| *told + KNOWN_FOR >= at);
-        let (Some(listed), Some(registered)) = (listed, moment(&one["registeredAt"])) else {
-            return false;
-        };
-        if is_told || registered < listed.shows {
-            return false;
-        }
-        let is_stale = registered < listed.at && listed.shows != Timestamp::MIN;
-        !is_stale || self.doubled.insert(name.to_owned())
+        let registered = moment(&one["registeredAt"]);
+        let is_listed = listed
+            .zip(registered)
+            .is_none_or(|(listed, registered)| registered < listed.shows);
+        !is_told && !is_listed
     }
 }
 

@@ -126,7 +126,8 @@ fn what_aws_accepts_and_does_not_take_is_sent_once() {
         let mark = |world: &World| {
             let tags = world.service("api").service["tags"].clone();
             let tags = tags.as_array().cloned().unwrap_or_default();
-            tags.into_iter().find(|tag| tag["key"] == "evenkeel:applied")
+            tags.into_iter()
+                .find(|tag| tag["key"] == "evenkeel:applied")
         };
         let (from, before) = (world.clock.now(), mark(world));
         world.describe(Manifest {
