@@ -62,6 +62,35 @@ fn s6_an_emptied_set_starts_nothing() {
 }
 
 #[test]
+fn s6_a_set_that_shrinks_by_more_than_a_fifth_leaves_the_one_before_in_force() {
+    // Of ten manifests so many go, this one among them; what starts nothing may be written by the set before.
+    let marked = |gone: usize| {
+        let named = |number: usize| Manifest::new(&format!("s{number}"), "1").file();
+        let mut journal = with_files(
+            MOMENT + millis(1),
+            "TagResource",
+            std::array::from_fn::<_, 9, _>(named),
+        );
+        for entry in &mut journal {
+            let What::Manifests(files) = &mut entry.what else {
+                continue;
+            };
+            if files.contains_key("api.yaml") {
+                files.extend((0..9).map(named));
+            } else {
+                (1..gone).for_each(|number| drop(files.remove(&format!("s{number}.yaml"))));
+            }
+        }
+        let violations = judge(&journal).into_iter();
+        let mut of_mark = violations.filter(|one| one.what.contains("TagResource"));
+        of_mark.any(|one| one.of == Invariant::S6)
+    };
+    assert!(marked(1));
+    assert!(marked(2));
+    assert!(!marked(3));
+}
+
+#[test]
 fn s7_a_service_is_looked_at_right_before_a_write() {
     // The last look that was answered, and the last write, are so far apart.
     let looked = |apart: u64, is_told: bool| {
