@@ -27,7 +27,8 @@ pub struct Seen {
     pub observed: Observed,
 }
 
-/// The answer to DescribeServices for one name; an error when AWS did not say.
+/// The answer to DescribeServices for one name; an error when AWS did not say. `None` is a service that there is not; one
+/// that is gone may be told as such for a while.
 pub type Described = Result<Option<LiveService>, AwsError>;
 
 /// The most names that DescribeServices takes (API_DescribeServices).
@@ -36,6 +37,19 @@ pub const SERVICES_PER_CALL: usize = 10;
 impl Aws {
     /// Describes up to [`SERVICES_PER_CALL`] services of one cluster. With AWS's own time.
     pub async fn describe_services(
+        &self,
+        cluster: &str,
+        names: &[String],
+    ) -> (BTreeMap<String, Described>, Timestamp) {
+        let (mut described, time) = self.describe_with_gone(cluster, names).await;
+        for service in described.values_mut().flatten() {
+            service.take_if(|service| service.is_gone());
+        }
+        (described, time)
+    }
+
+    /// The same, also with those that are gone and still told of.
+    pub async fn describe_with_gone(
         &self,
         cluster: &str,
         names: &[String],
@@ -69,7 +83,6 @@ impl Aws {
             .collect();
         let described = names.iter().map(|name| {
             let described = match (found.get(name.as_str()), failures.get(name.as_str())) {
-                (Some(service), _) if document::text(service, "status") == "INACTIVE" => Ok(None),
                 (Some(service), _) => Ok(Some(LiveService((*service).clone()))),
                 (None, Some(&"MISSING")) => Ok(None),
                 (None, reason) => Err(not_told(name, reason.copied())),

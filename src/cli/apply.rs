@@ -132,11 +132,14 @@ impl One<'_> {
                 Ok(seen) => seen,
                 Err(error) => return exit::fail(&format!("{name}: {error}")),
             };
-            let plan = self.plan(&seen, &mut memory);
+            let mut plan = self.plan(&seen, &mut memory);
             let told = |step: &Step| say(name, step.operation.name());
             let outcome = reconcile::carry_out(self.aws, &seen, &plan, &mut memory, told).await;
             match outcome {
-                Ok(_) => done.push(ServicePlan::new(self.manifest, &seen.observed, plan)),
+                Ok(made) => {
+                    plan.steps.truncate(made.steps);
+                    done.push(ServicePlan::new(self.manifest, &seen.observed, plan));
+                }
                 Err(Stopped::Changed) => {
                     say(name, "changed by someone else meanwhile; planning anew");
                     continue;

@@ -105,9 +105,19 @@ impl LiveService {
         document::text(&self.0, "serviceName")
     }
 
-    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
+    /// `ACTIVE`, `DRAINING` or, for a while after it is gone, `INACTIVE`.
     pub fn status(&self) -> &str {
         document::text(&self.0, "status")
+    }
+
+    /// Whether it is no service any more.
+    pub fn is_gone(&self) -> bool {
+        self.status() == "INACTIVE"
+    }
+
+    /// When it was created.
+    pub fn created_at(&self) -> Option<Timestamp> {
+        document::time(&self.0, "createdAt")
     }
 
     /// The ARN of the definition it names.

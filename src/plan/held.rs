@@ -7,7 +7,7 @@ use crate::{
     desired::Desired,
     diff::{Difference, differences, is_ignored},
     document::{self, Document},
-    observed::{LiveService, Observed, Outcome, PastDeployment},
+    observed::{LiveService, Observed, Outcome, PastDeployment, Revision},
     plan::revisions::definition_differences,
     shape, tags,
 };
@@ -67,7 +67,7 @@ pub(super) fn failed_before<'a>(
         .history
         .iter()
         .filter(|past| past.outcome != Outcome::Superseded)
-        .find(|past| aims_at(past, desired))
+        .find(|past| aims_at(past, desired, observed.definition.as_ref()))
         .filter(|newest| newest.outcome == Outcome::Failed)
 }
 
@@ -129,11 +129,24 @@ pub(super) fn describe(past: &PastDeployment, desired: &Desired, left: &[Differe
     }
 }
 
-fn aims_at(past: &PastDeployment, desired: &Desired) -> bool {
-    let (Some(definition), Some(_)) = (&past.definition, &desired.definition) else {
+/// Where what is desired has no definition, because its image is not known, that of the service stays.
+fn aims_at(past: &PastDeployment, desired: &Desired, live: Option<&Revision>) -> bool {
+    let Some(definition) = &past.definition else {
         return false;
     };
-    let mut found = definition_differences(desired, &definition.document);
+    let mut found = match (&desired.definition, live) {
+        (Some(_), _) => definition_differences(desired, &definition.document),
+        (None, Some(live)) => {
+            let normal = |one: &Revision| desired.form.definition(&one.document);
+            differences(
+                &desired.form,
+                "taskDefinition",
+                &normal(live),
+                &normal(definition),
+            )
+        }
+        (None, None) => return false,
+    };
 
     let mut wanted = carried(&desired.service);
     // A revision says which version LATEST was.

@@ -54,6 +54,8 @@ pub(super) fn tag(
 ) {
     let live = service.tags();
     let mut wanted = desired.service_tags();
+    // It is ours, or is made so first.
+    wanted.remove(tags::OWNER);
     if !will_match {
         wanted.remove(tags::APPLIED);
         wanted.remove(tags::IMAGE);

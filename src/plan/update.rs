@@ -72,7 +72,8 @@ pub(super) fn update(
     plan.differences = compared(desired, service, observed.definition.as_ref());
     plan.differences.extend(log_group.differences);
     let live_tags = service.tags();
-    let failed = held::failed_before(desired, observed);
+    let wants = desired.definition.is_some() || plan.differences.iter().any(starts_deployment);
+    let failed = held::failed_before(desired, observed).filter(|_| wants);
     if !plan.differences.is_empty() {
         // A manifest that ECS has rolled back is not matched any more, and nobody has drifted.
         let is_edit = failed.is_some() || is_edited(desired, &live_tags);

@@ -1,5 +1,6 @@
 //! One pass over one service: look, decide, act, tell.
 
+mod act;
 mod following;
 mod orphans;
 mod quota;
@@ -8,26 +9,28 @@ mod tell;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+pub use act::{Made, Stopped, carry_out};
 pub use orphans::orphans;
 
 use crate::{
-    aws::{Ahead, Applied, Aws, AwsError, Described, Memory, Seen, Urgency, VIEWS_LAG},
+    aws::{Ahead, Aws, Described, Memory, Urgency, VIEWS_LAG},
     desired::Settings,
     diff::Difference,
-    document,
     event::Event,
     manifest::Manifest,
     metrics::Outcome,
     observed::{Deployment, LiveService},
-    plan::{self, Blocked, Cause, Plan, Step, Write},
+    plan::{self, Blocked, Cause, Plan},
     status::ServiceStatus,
 };
 
 /// How long a view that shows what our last write has changed as it was before is taken for an old one, where no
 /// deployment's id tells. Somebody else may also have changed it back.
 const SENT_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
+/// What may lie between the creation of a service and of its first deployment, by one call.
+const AT_ONCE: SignedDuration = SignedDuration::from_secs(1);
 
 /// What a service's passes pass on to each other, in this process only. Losing it loses no fact.
 #[derive(Debug, Default)]
@@ -56,6 +59,8 @@ struct Newest {
     deployment: Deployment,
     /// Whether a look has shown it.
     is_seen: bool,
+    /// When the service was created that has it: another one of this name may have been deleted before.
+    of_service_since: Option<Timestamp>,
 }
 
 /// What a pass begins with.
@@ -138,6 +143,7 @@ pub async fn pass(
         permit(false);
         return Passed::nothing(Next::Follow);
     }
+    let described = described.map(|service| service.filter(|service| !service.is_gone()));
     if let Some(at) = carried.still_waits(manifest, &described) {
         permit(false);
         return Passed::nothing(Next::At(at));
@@ -183,8 +189,9 @@ pub async fn pass(
     }
     let waits_until = carried.admit(aws, &seen, &mut plan).await;
     // Act (calls AWS).
-    let done = make_calls(aws, &seen, &plan, &mut carried.memory, |_| {}).await;
-    if done.is_ok() {
+    let done = act::make_calls(aws, &seen, &plan, &mut carried.memory, |_| {}).await;
+    if let Ok(made) = &done {
+        plan.steps.truncate(made.steps);
         carried.note_sent(&plan, now);
     }
     carried.has_existed |= seen.observed.service.is_some();
@@ -205,95 +212,6 @@ fn is_unasked_for(plan: &Plan, has_existed: bool) -> bool {
         Some(Cause::Drift | Cause::TargetHealth) => true,
         Some(Cause::Create) => has_existed,
         Some(Cause::Edit | Cause::Retry) | None => false,
-    }
-}
-
-/// Why a plan was not carried out to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum Stopped {
-    /// The service is not as it was when the plan was made.
-    #[error("the service has changed since it was looked at")]
-    Changed,
-    /// A call failed.
-    #[error(transparent)]
-    Failed(#[from] AwsError),
-}
-
-/// Waits until the quotas allow a plan's calls, makes them in order, tells `on_step` of each that was made, and returns the
-/// deployment that the service has moved to. Right before the first that changes the service, the service must still be
-/// as it was planned for.
-///
-/// # Errors
-/// At the first call that fails; what was done before stays done.
-pub async fn carry_out(
-    aws: &Aws,
-    seen: &Seen,
-    plan: &Plan,
-    memory: &mut Memory,
-    on_step: impl FnMut(&Step),
-) -> Result<Option<Deployment>, Stopped> {
-    sleep_until(aws.admit(&plan.steps)).await;
-    make_calls(aws, seen, plan, memory, on_step).await
-}
-
-async fn make_calls(
-    aws: &Aws,
-    seen: &Seen,
-    plan: &Plan,
-    memory: &mut Memory,
-    mut on_step: impl FnMut(&Step),
-) -> Result<Option<Deployment>, Stopped> {
-    let digest = &seen.desired.manifest.digest;
-    let mut registered: Option<String> = None;
-    let mut moved_to = None;
-    let mut is_checked = false;
-    for step in &plan.steps {
-        if step.changes_service() && !is_checked {
-            check_unchanged(aws, seen).await?;
-            is_checked = true;
-        }
-        let applied = aws.apply(step, registered.as_deref()).await;
-        // So ECS refuses a definition that somebody else has deregistered meanwhile.
-        if matches!(&applied, Err(error) if error.code == "ClientException") {
-            memory.forget_registered(None);
-        }
-        match applied? {
-            Applied::Registered(revision) => {
-                let remaining = plan::not_registered(&seen.desired, &revision.document);
-                memory.lessons.under(digest).note_not_taken(remaining);
-                registered = Some(revision.arn().to_owned());
-                memory.note_registered(revision, seen.observed.aws_time);
-            }
-            Applied::Service(answer) => {
-                let remaining = plan::not_taken(&seen.desired, plan, &answer);
-                memory.lessons.under(digest).note_not_taken(remaining);
-                moved_to = answer.primary();
-            }
-            Applied::Done if step.operation == Write::DeregisterTaskDefinition => {
-                let arn = document::text(&step.input, "taskDefinition");
-                memory.forget_registered(Some(arn));
-            }
-            Applied::Done => {}
-        }
-        if step.operation.is_of_log_group() {
-            memory.forget_log_group();
-        }
-        on_step(step);
-    }
-    Ok(moved_to)
-}
-
-async fn check_unchanged(aws: &Aws, seen: &Seen) -> Result<(), Stopped> {
-    let manifest = &seen.desired.manifest;
-    let (mut described, _) = aws
-        .describe_services(&manifest.cluster, std::slice::from_ref(&manifest.name))
-        .await;
-    let now = described.remove(&manifest.name).transpose()?.flatten();
-    let basis = |service: Option<&LiveService>| service.map(LiveService::basis);
-    if basis(now.as_ref()) == basis(seen.observed.service.as_ref()) {
-        Ok(())
-    } else {
-        Err(Stopped::Changed)
     }
 }
 
@@ -340,9 +258,7 @@ impl Carried {
             let is_recent = known
                 .created_at
                 .is_some_and(|created| now.duration_since(created) < VIEWS_LAG);
-            // What has been seen may have been deleted with its service; CreateService would be refused if it is not.
-            let is_gone = service.is_none() && newest.is_seen;
-            lacks_it && is_recent && !is_gone
+            lacks_it && is_recent && !newest.is_gone_with(service.as_ref())
         };
         if self.newest.as_ref().is_some_and(is_older_than) {
             return true;
@@ -351,8 +267,26 @@ impl Carried {
         self.newest = newest.map(|deployment| Newest {
             deployment,
             is_seen: true,
+            of_service_since: service.as_ref().and_then(LiveService::created_at),
         });
         false
+    }
+}
+
+impl Newest {
+    /// Whether its service has been deleted since, by what a look shows. What was seen before may be deleted when there is
+    /// nothing; CreateService would be refused if it is not. And a service that is gone is no older view of itself.
+    fn is_gone_with(&self, service: Option<&LiveService>) -> bool {
+        match service {
+            None => self.is_seen,
+            Some(service) => {
+                let created = service.created_at();
+                let is_same = created
+                    .zip(self.of_service_since)
+                    .is_some_and(|(created, since)| since.duration_since(created) <= AT_ONCE);
+                service.is_gone() && (self.is_seen || is_same)
+            }
+        }
     }
 }
 

@@ -10,10 +10,10 @@ use crate::{
     event::{Event, Kind},
     manifest::Manifest,
     metrics::Outcome,
-    observed::Deployment,
+    observed::LiveService,
     plan::{self, Blocked, Cause, Plan},
     reconcile::{
-        Carried, Newest, Next, Passed, Stopped,
+        Carried, Made, Newest, Next, Passed, Stopped,
         following::{Following, Turn},
     },
     status::{self, Phase, ServiceStatus},
@@ -42,7 +42,7 @@ pub(super) fn failed_to_look(
 pub(super) fn tell(
     seen: &Seen,
     plan: &Plan,
-    done: Result<Option<Deployment>, Stopped>,
+    done: Result<Made, Stopped>,
     carried: &mut Carried,
 ) -> Passed {
     let now = seen.observed.aws_time;
@@ -84,7 +84,7 @@ pub(super) fn tell(
         events.extend(told);
     }
     let next = match done {
-        Ok(moved_to) => {
+        Ok(Made { moved_to, .. }) => {
             if let Some(deployment) = moved_to.as_ref().filter(|_| plan.starts_deployment())
                 && let Some(turn) = Following::begin(&mut carried.following, deployment, now)
             {
@@ -92,13 +92,18 @@ pub(super) fn tell(
                 events.extend(tell_turn(turn, is_first, &status, now));
             }
             if let Some(deployment) = moved_to {
+                let service = seen.observed.service.as_ref();
                 carried.newest = Some(Newest {
+                    of_service_since: service
+                        .map_or(deployment.created_at, LiveService::created_at),
                     deployment,
                     is_seen: false,
                 });
             }
+            // What drains is created anew as soon as it is gone.
+            let goes_on = |blocked: &Blocked| blocked.is_a_wait() || *blocked == Blocked::Draining;
             let is_settled = plan.steps.is_empty()
-                && !plan.blocked.iter().any(Blocked::is_a_wait)
+                && !plan.blocked.iter().any(goes_on)
                 && status.rollout.is_none()
                 && status.phase != Phase::Progressing;
             if is_settled {

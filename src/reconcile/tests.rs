@@ -18,6 +18,7 @@ fn after_a_write() -> Carried {
     let newest = answer.primary().map(|deployment| Newest {
         deployment,
         is_seen: false,
+        of_service_since: Some(at(1_000)),
     });
     Carried {
         newest,
@@ -45,6 +46,20 @@ fn a_service_that_has_been_seen_may_be_deleted() {
     let mut carried = after_a_write();
     assert!(!carried.is_outdated(&view(&[("ecs-svc/2", 1_000)]), at(1_004)));
     assert!(!carried.is_outdated(&Ok(None), at(1_006)));
+}
+
+#[test]
+fn a_service_that_is_gone_is_no_old_view() {
+    let gone = |created: i64| {
+        let service = json!({"serviceName": "api", "status": "INACTIVE", "createdAt": created, "deployments": []});
+        Ok(Some(LiveService(service.as_object().unwrap().clone())))
+    };
+    assert!(!after_a_write().is_outdated(&gone(1_000), at(1_002)));
+    assert!(!after_a_write().is_outdated(&gone(999), at(1_002)));
+    assert!(
+        after_a_write().is_outdated(&gone(900), at(1_002)),
+        "another"
+    );
 }
 
 #[test]

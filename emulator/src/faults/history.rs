@@ -44,12 +44,21 @@ impl History {
 
     /// The state at some time, or the oldest one known; `None` when it is the present one.
     pub(super) fn at(&mut self, time: Timestamp) -> Option<&mut Cloud> {
+        let index = self.index(time)?;
+        self.states.get_mut(index).map(|(_, cloud)| cloud)
+    }
+
+    /// From when on that state held: what came later it does not have.
+    pub(super) fn since(&self, time: Timestamp) -> Option<Timestamp> {
+        self.states.get(self.index(time)?).map(|(since, _)| *since)
+    }
+
+    fn index(&self, time: Timestamp) -> Option<usize> {
         if self.changed <= time {
             return None;
         }
         let newer = self.states.iter().position(|(at, _)| *at > time);
-        let index = newer.unwrap_or(self.states.len()).saturating_sub(1);
-        self.states.get_mut(index).map(|(_, cloud)| cloud)
+        Some(newer.unwrap_or(self.states.len()).saturating_sub(1))
     }
 
     fn slot(&self, time: Timestamp) -> u128 {
@@ -122,6 +131,9 @@ mod tests {
         assert_eq!(seen(&mut history, 15.0), Some(1));
         assert_eq!(seen(&mut history, 29.0), Some(2));
         assert_eq!(seen(&mut history, 30.0), None);
+        let since = |at: f64| history.since(START + Duration::from_secs_f64(at));
+        assert_eq!(since(15.0), Some(START + Duration::from_secs(10)));
+        assert_eq!(since(30.0), None);
     }
 
     #[test]

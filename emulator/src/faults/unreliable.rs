@@ -117,6 +117,30 @@ impl Unreliable {
         }
     }
 
+    /// A copy as it is now, and without faults: what a call would do can be seen there.
+    #[must_use]
+    pub fn rehearsal(&self) -> Self {
+        Self {
+            account: self.account.clone(),
+            seed: self.seed,
+            cloud: self.cloud.clone(),
+            faults: None,
+            history: None,
+        }
+    }
+
+    /// How old what a call brings is that ends so: nothing of what came after this time is in it.
+    #[must_use]
+    pub fn as_of(&self, end: &End, now: Timestamp) -> Timestamp {
+        let End::Stale(lag) = end else { return now };
+        let then = now.checked_sub(*lag).unwrap_or(Timestamp::MIN);
+        let since = self
+            .history
+            .as_ref()
+            .and_then(|history| history.since(then));
+        since.unwrap_or(now)
+    }
+
     /// Decides what happens to a call that arrives now.
     #[must_use = "the call has not been carried out yet"]
     pub fn arrive(&mut self, call: &Call, now: Timestamp) -> Fate {

@@ -39,7 +39,7 @@ impl Fleet {
         let (aws, cluster) = (self.aws.at(urgency, hurry), first.cluster.clone());
         let describe = async move {
             let names: Vec<_> = asked.iter().map(|(_, one)| one.name.clone()).collect();
-            let describe = aws.describe_services(&cluster, &names);
+            let describe = aws.describe_with_gone(&cluster, &names);
             let ((mut described, time), mut ahead) = match &asked[..] {
                 [(_, edited)] if urgency == Urgency::Edit => {
                     tokio::join!(describe, aws.look_ahead(edited))

@@ -2,10 +2,12 @@
 
 use serde_json::json;
 
-use super::{desired, in_sync, manifest, manifest_with, operations, revision, with_service};
+use super::{
+    desired, in_sync, manifest, manifest_with, operations, revision, settings, with_service,
+};
 use crate::{
     desired::Desired,
-    observed::{Observed, Outcome, PastDeployment, Revision, TaskFailure},
+    observed::{Image, Observed, Outcome, PastDeployment, Revision, TaskFailure},
     plan::{Blocked, Cause, Lessons, needs_history, plan},
     tags,
 };
@@ -37,6 +39,32 @@ fn failed(desired: &Desired, revision: Revision, arn: &str) -> PastDeployment {
             log: vec!["no database".to_owned()],
         }),
     }
+}
+
+#[test]
+fn what_failed_is_held_while_the_wanted_image_is_missing() {
+    let known = desired(&manifest(), "1");
+    let missing = Image::Missing {
+        problem: "no such tag".to_owned(),
+        pinned: None,
+    };
+    let unknown = Desired::new(manifest(), &settings(), &missing);
+    let elsewhere = |service: &mut serde_json::Value| {
+        service["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"] = json!(["sg-9"]);
+    };
+    let mut observed = Observed {
+        image: missing,
+        ..with_service(in_sync(&known), elsewhere)
+    };
+    let steps = |observed: &Observed| plan(&unknown, observed, &Lessons::default());
+    assert!(steps(&observed).starts_deployment(), "nothing has failed");
+    observed.history = vec![failed(&known, revision(&known, 1), "arn:failed")];
+    let held = steps(&observed);
+    assert!(held.hold.is_some() && !held.starts_deployment());
+    // What failed with another definition says nothing of this one.
+    let other = desired(&manifest_with(|text| text.replace("512", "1024")), "1");
+    observed.history = vec![failed(&other, revision(&other, 2), "arn:failed")];
+    assert!(steps(&observed).starts_deployment());
 }
 
 #[test]

@@ -53,6 +53,18 @@ fn what_is_being_deleted_is_waited_for() {
 }
 
 #[test]
+fn what_is_adopted_is_given_an_owner_once() {
+    let adopting = manifest_with(|text| text.replace("spec:", "spec:\n  adopt: true"));
+    let desired = desired(&adopting, "1");
+    let unowned = with_service(in_sync(&desired), |service| {
+        let tags = service["tags"].as_array_mut().unwrap();
+        tags.retain(|tag| tag["key"] != tags::OWNER);
+    });
+    let plan = plan(&desired, &unowned, &Lessons::default());
+    assert_eq!(operations(&plan), ["TagResource"]);
+}
+
+#[test]
 fn a_service_is_not_created_on_a_target_group_that_another_has() {
     let desired = desired(&manifest(), "1");
     let observed = Observed {

@@ -15,7 +15,7 @@ use emulator::{
     faults::{Answer, End, Fate, FaultPlan, Unreliable},
 };
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     clock::Clock,
@@ -104,7 +104,7 @@ impl Cloud {
             end: End::Handled,
             applied: Vec::new(),
         };
-        match self.carry_out(Caller::Hand, call, fate) {
+        match self.carry_out(Caller::Hand, call, fate, true) {
             Answer::Reply(outcome) | Answer::Lost(outcome) => outcome,
             Answer::Unheard | Answer::Never => Ok(Value::Null),
         }
@@ -137,8 +137,40 @@ impl Cloud {
         inner.core.arrive(call, now)
     }
 
-    /// Does what was decided about a call, and writes it down.
-    pub fn carry_out(&self, by: Caller, call: Call, fate: Fate) -> Answer {
+    /// Writes down that a daemon sends a call, with what it would come to if it arrived at once.
+    pub fn send(&self, by: Caller, call: &Call) {
+        let (mut inner, now) = self.present();
+        if let Record::Tally(_) = inner.record {
+            return;
+        }
+        let (mut change, mut outcome) = (None, Ok(Value::Null));
+        if let Some(subject) = changed_by(call) {
+            let mut rehearsal = inner.core.rehearsal();
+            let before = subject.look(&mut rehearsal, now);
+            if let (Answer::Reply(reply), _) = rehearsal.carry_out(call, &End::Handled, now) {
+                outcome = reply;
+            }
+            let after = subject.look(&mut rehearsal, now);
+            change = Some(Change { before, after });
+        }
+        let sent = Called {
+            by,
+            service: call.service,
+            operation: call.operation.clone(),
+            input: call.input.clone(),
+            outcome,
+            faults: Vec::new(),
+            is_done: true,
+            is_told: true,
+            shows: now,
+            fallen_out: Vec::new(),
+            change,
+        };
+        inner.note(now, What::Sent(Box::new(sent)));
+    }
+
+    /// Does what was decided about a call, and writes it down. Its caller may have gone away meanwhile.
+    pub fn carry_out(&self, by: Caller, call: Call, fate: Fate, is_waited_for: bool) -> Answer {
         let (mut inner, now) = self.present();
         if let Record::Tally(tally) = &mut inner.record {
             tally.count(by, &call, now);
@@ -146,13 +178,14 @@ impl Cloud {
             inner.tasks.carry_out(effects, now);
             return answer;
         }
-        // The lease and manifests, which are no service's.
-        let is_of_services = call.service != Service::S3;
-        let subject = (is_of_services && is_write(call.service, &call.operation))
-            .then(|| Subject::of(call.service, &call.operation, &call.input));
+        let subject = changed_by(&call);
         let before = subject
             .as_ref()
             .map(|subject| subject.look(&mut inner.core, now));
+        let (shows, whole) = (
+            inner.core.as_of(&fate.end, now),
+            inner.whole(&call, &fate, now),
+        );
         let (answer, effects) = inner.core.carry_out(&call, &fate.end, now);
         inner.tasks.carry_out(effects, now);
         let change = subject.zip(before).map(|(subject, before)| Change {
@@ -164,20 +197,20 @@ impl Cloud {
             Answer::Lost(outcome) => (outcome.clone(), true, false),
             Answer::Unheard | Answer::Never => (Ok(Value::Null), false, false),
         };
+        let mut fallen_out = outcome.as_ref().map(failures).unwrap_or_default();
+        fallen_out.retain(|name| whole.as_ref().is_some_and(|whole| !whole.contains(name)));
         let called = Called {
             by,
             service: call.service,
             operation: call.operation,
             input: call.input,
             // What reads bring is long, and nobody's judgement depends on more of it.
-            outcome: if change.is_some() {
-                outcome
-            } else {
-                outcome.map(|reply| json!({ "failures": reply["failures"] }))
-            },
+            outcome: outcome.map(|reply| if change.is_some() { reply } else { Value::Null }),
             faults: fate.applied,
             is_done,
-            is_told,
+            is_told: is_told && is_waited_for,
+            shows,
+            fallen_out,
             change,
         };
         inner.note(now, What::Called(Box::new(called)));
@@ -318,7 +351,33 @@ impl Tally {
     }
 }
 
+/// What a call is there to change. The lease and manifests are no service's.
+fn changed_by(call: &Call) -> Option<Subject> {
+    (call.service != Service::S3 && is_write(call.service, &call.operation))
+        .then(|| Subject::of(call.service, &call.operation, &call.input))
+}
+
+/// The names of what an answer says nothing about.
+fn failures(reply: &Reply) -> Vec<String> {
+    let failures = reply["failures"].as_array().into_iter().flatten();
+    let arns = failures.filter_map(|failure| failure["arn"].as_str());
+    arns.map(|arn| arn.rsplit('/').next().unwrap_or(arn).to_owned())
+        .collect()
+}
+
 impl Inner {
+    /// What an answer with holes would be silent about without them.
+    fn whole(&self, call: &Call, fate: &Fate, now: Timestamp) -> Option<Vec<String>> {
+        let End::Partial(_) = fate.end else {
+            return None;
+        };
+        let (answer, _) = self.core.rehearsal().carry_out(call, &End::Handled, now);
+        let Answer::Reply(Ok(reply)) = answer else {
+            return None;
+        };
+        Some(failures(&reply))
+    }
+
     fn note(&mut self, at: Timestamp, what: What) {
         if let Record::Journal(journal) = &mut self.record {
             journal.push(Entry { at, what });

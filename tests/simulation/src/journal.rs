@@ -20,6 +20,9 @@ pub struct Entry {
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
+    /// A daemon sends a call of AWS's API: as if it arrived at once and nothing went wrong with it. What a write may do is
+    /// judged by this, whatever becomes of it.
+    Sent(Box<Called>),
     /// A call of AWS's API arrived.
     Called(Box<Called>),
     /// The hand has put these manifests in place of all that there were.
@@ -55,6 +58,10 @@ pub struct Called {
     pub is_done: bool,
     /// Whether the caller was told the outcome.
     pub is_told: bool,
+    /// Of a read: nothing that came after this time is in what it brought.
+    pub shows: Timestamp,
+    /// Of a read: the names of what a fault has taken out of the answer.
+    pub fallen_out: Vec<String>,
     /// Of a write: what it is about, before and after.
     pub change: Option<Change>,
 }
@@ -83,7 +90,23 @@ impl Entry {
     pub fn called(&self) -> Option<&Called> {
         match &self.what {
             What::Called(called) => Some(called),
-            What::Manifests(_)
+            What::Sent(_)
+            | What::Manifests(_)
+            | What::Meddled(_)
+            | What::Started(_)
+            | What::Ended(_)
+            | What::Seen(..)
+            | What::Rest(_) => None,
+        }
+    }
+
+    /// The write that a daemon sends, if it is that, with what it would change now.
+    #[must_use]
+    pub fn sent(&self) -> Option<(&Called, &Change)> {
+        match &self.what {
+            What::Sent(sent) => Some((sent, sent.change.as_ref()?)),
+            What::Called(_)
+            | What::Manifests(_)
             | What::Meddled(_)
             | What::Started(_)
             | What::Ended(_)
@@ -98,5 +121,11 @@ impl Called {
     #[must_use]
     pub fn is_write_of_daemon(&self) -> bool {
         self.change.is_some() && matches!(self.by, Caller::Daemon(_))
+    }
+
+    /// Whether its caller knows what it came to.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.is_done && self.is_told && self.outcome.is_ok()
     }
 }

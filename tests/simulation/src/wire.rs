@@ -25,7 +25,7 @@ use emulator::{
     faults::Answer,
     wire,
 };
-use tokio::time::sleep;
+use tokio::{sync::oneshot, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{cloud::Cloud, furniture::REGION, journal::Caller};
@@ -152,22 +152,27 @@ impl Wire {
     }
 
     async fn ask(&self, call: Call) -> Result<Result<Reply, ApiError>, ConnectorError> {
+        let by = Caller::Daemon(self.daemon);
+        self.cloud.send(by, &call);
         sleep(self.cloud.travel()).await;
         let number = self.life.calls.fetch_add(1, Ordering::Relaxed);
         if self.life.is_cut(number, Side::Before) {
             return pending().await;
         }
         let fate = self.cloud.arrive(&call);
-        let (cloud, by) = (self.cloud.clone(), Caller::Daemon(self.daemon));
+        let cloud = self.cloud.clone();
         let answer = if fate.delay.is_zero() {
-            cloud.carry_out(by, call, fate)
+            cloud.carry_out(by, call, fate, true)
         } else {
+            let (tell, told) = oneshot::channel();
             // Apart from the caller, as a call that is late is not undone when its caller goes away.
-            let late = tokio::spawn(async move {
+            tokio::spawn(async move {
                 sleep(fate.delay).await;
-                cloud.carry_out(by, call, fate)
+                let is_waited_for = !tell.is_closed();
+                // Then nobody hears it.
+                drop(tell.send(cloud.carry_out(by, call, fate, is_waited_for)));
             });
-            late.await
+            told.await
                 .map_err(|error| ConnectorError::io(error.into()))?
         };
         if self.life.is_cut(number, Side::After) {

@@ -17,7 +17,10 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use simulation::{
-    history::{Calls, Deed, Edit, Fault, History, Kind, Meddling, Release, Step, Wrong, generate},
+    history::{
+        Blow, Calls, Deed, Edit, Fault, History, Kind, Meddling, Release, Step, Tag, Wrong,
+        generate,
+    },
     journal::{Entry, What},
 };
 
@@ -125,6 +128,121 @@ fn a_call_that_is_late_comes_after_the_one_that_replaced_it() {
     );
 }
 
+#[test]
+fn a_service_that_another_hand_deletes_is_created_again_once_it_has_drained() {
+    passes(
+        11_888_465_354_657_998_000,
+        &[Kind::Balanced, Kind::Plain, Kind::Plain, Kind::Plain],
+        &[
+            (0, Deed::Push(0, 1, Release::Good)),
+            (82, Deed::Edit(1, Edit::Tag(1))),
+            (8, Deed::Edit(1, Edit::Tag(1))),
+            (201, Deed::Edit(0, Edit::Count(None))),
+            (125, Deed::Edit(0, Edit::Count(None))),
+            (11, Deed::Edit(1, Edit::Tag(1))),
+            (185, Deed::Meddle(0, Meddling::Delete)),
+        ],
+    );
+}
+
+#[test]
+fn a_service_that_is_deleted_before_a_look_has_shown_it_is_known_to_be_gone() {
+    let steps = [(1, Deed::Meddle(0, Meddling::Delete))];
+    passes(5_090_753_642_440_579_111, &[Kind::Plain], &steps);
+}
+
+#[test]
+fn what_is_adopted_is_given_an_owner_once() {
+    passes(
+        17_769_328_326_301_922_912,
+        &[Kind::Plain],
+        &[
+            (0, Deed::Edit(0, Edit::Adopt(true))),
+            (0, Deed::Push(0, 1, Release::Good)),
+            (1, Deed::Meddle(0, Meddling::Untag(Some(Tag::Owner)))),
+        ],
+    );
+}
+
+#[test]
+fn a_file_that_is_moved_while_images_cannot_be_read_is_acted_on_as_before() {
+    let throttled = Fault {
+        what: Wrong::Throttle,
+        of: Calls::All,
+        percent: 100,
+    };
+    passes(
+        11_688_959_340_279_977_356,
+        &[Kind::Plain],
+        &[
+            (1, Deed::Faults(vec![throttled], 53)),
+            (0, Deed::Meddle(0, Meddling::Network)),
+            (0, Deed::Edit(0, Edit::Move)),
+        ],
+    );
+}
+
+#[test]
+fn a_mark_that_is_denied_at_the_end_is_written_as_soon_as_it_may_be() {
+    let fault = |what, of, percent| Fault { what, of, percent };
+    let faults = vec![
+        fault(Wrong::Denied, Calls::Tags, 100),
+        fault(Wrong::Stale(10), Calls::Creates, 100),
+        fault(Wrong::Partial, Calls::Lists, 67),
+    ];
+    passes(
+        16_049_888_440_847_068_167,
+        &[Kind::Plain],
+        &[
+            (10, Deed::Meddle(2, Meddling::Network)),
+            (35, Deed::Edit(1, Edit::Balanced(true))),
+            (207, Deed::Faults(faults, 282)),
+            (32, Deed::Push(1, 3, Release::Good)),
+            (2, Deed::Push(0, 4, Release::Unhealthy)),
+            (7, Deed::Empty),
+            (57, Deed::Daemon(Blow::Terminate)),
+            (44, Deed::Meddle(3, Meddling::KillTasks)),
+            (52, Deed::Empty),
+            (15, Deed::Meddle(3, Meddling::DropDefinition)),
+            (0, Deed::Daemon(Blow::Terminate)),
+            (0, Deed::Edit(0, Edit::Count(None))),
+        ],
+    );
+}
+
+#[test]
+fn what_has_failed_is_held_also_while_the_wanted_image_is_missing() {
+    passes(
+        18_034_665_490_056_670_535,
+        &[Kind::Balanced, Kind::Plain],
+        &[
+            (60, Deed::Meddle(0, Meddling::Network)),
+            (2, Deed::Edit(0, Edit::Tag(1))),
+            (0, Deed::Empty),
+            (50, Deed::Meddle(0, Meddling::Ill(187))),
+            (10, Deed::Edit(2, Edit::Tag(2))),
+        ],
+    );
+}
+
+#[test]
+fn each_lost_reply_to_a_registration_may_leave_a_copy_while_lists_are_stale() {
+    let fault = |what, of| Fault {
+        what,
+        of,
+        percent: 100,
+    };
+    let faults = vec![
+        fault(Wrong::Stale(10), Calls::Lists),
+        fault(Wrong::ReplyLost, Calls::Registers),
+    ];
+    passes(
+        11_645_186_027_396_299_664,
+        &[Kind::Plain],
+        &[(0, Deed::Faults(faults, 5))],
+    );
+}
+
 /// Plays the history of a seed. One that fails is made as small as it can be.
 fn try_seed(seed: u64) -> Option<String> {
     let mut bytes = [0; 32];
@@ -134,6 +252,9 @@ fn try_seed(seed: u64) -> Option<String> {
     let mut tree = generate::history().new_tree(&mut runner).unwrap();
     let mut wrong = play(&tree.current());
     if wrong.is_empty() {
+        if number("HISTORY_SEED").is_some() {
+            print(&tree.current());
+        }
         return None;
     }
     let mut smallest = tree.current();
@@ -198,8 +319,11 @@ fn random_histories_break_no_rule_and_end_as_they_ask_for() {
 
 /// What happened in a history, but for what only read and was answered.
 fn print(history: &History) {
+    println!("{history:#?}");
     let told = |entry: &Entry| match &entry.what {
         What::Called(called) if called.change.is_none() && called.faults.is_empty() => {}
+        What::Sent(sent) if sent.change.is_none() => {}
+        What::Sent(sent) => println!("{} {:?} sends {}", entry.at, sent.by, sent.operation),
         What::Called(called) => {
             let outcome = called.outcome.as_ref().map(|_| "done");
             println!(

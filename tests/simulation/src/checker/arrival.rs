@@ -8,34 +8,30 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{Bound, Invariant, Rule, bound::service_of};
+use super::{Bound, Invariant, Rule, bound::service_of, deployment::moment};
 use crate::{
-    journal::{Entry, What},
+    journal::{Caller, Entry, What},
     sight::Sight,
 };
 
-/// A resync, and the calls of a pass before its first write.
-const ACTS_WITHIN: Duration = Duration::from_secs(33);
-/// What ECS takes to drain a service that another hand has deleted: its targets for 30 seconds, then its tasks.
-const DRAINS: Duration = Duration::from_secs(50);
-/// A service that is gone before any look has shown it cannot be told from one that shows late: for so long.
-const SHOWS_WITHIN: Duration = Duration::from_secs(300);
-/// How soon after its creation a service is looked at.
-const LOOKED_AT: Duration = Duration::from_secs(3);
-/// The longest wait after failures: so much later a daemon may find that nothing fails any more.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A resync, a look at the others before many are deployed at once (S9), and the calls of a pass before its first write.
+const ACTS_WITHIN: Duration = Duration::from_secs(30 + 2 + 1);
 const ARRIVES_WITHIN: Duration = Duration::from_secs(60);
+/// What a service that another hand has deleted takes to end its tasks, and before that, behind a target group, to let
+/// its targets finish: the group's deregistration delay in [`crate::furniture`].
+const ENDS: Duration = Duration::from_secs(1);
+const DEREGISTERS: Duration = Duration::from_secs(30);
+/// The longest wait after failures; that after the first is a second, and each next one twice as long.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub(super) struct Arrival {
     /// When something was last done to the world, or a daemon was started.
     touched: Option<Timestamp>,
-    /// Whether calls have failed before that.
-    have_failed: bool,
-    /// What was deleted by that, and how much longer that may take.
-    deleted: Option<(String, Duration)>,
-    /// When daemons last created a service.
-    created: BTreeMap<String, Timestamp>,
+    /// How many calls of each daemon something has gone wrong with since all was at rest.
+    failures: BTreeMap<Caller, u32>,
+    /// When what another hand has deleted is gone.
+    gone: BTreeMap<String, Timestamp>,
     /// What daemons have written since, by service.
     written: BTreeMap<String, Vec<Timestamp>>,
 }
@@ -49,43 +45,32 @@ impl Rule for Arrival {
         match &entry.what {
             What::Manifests(_) | What::Meddled(_) | What::Started(_) => self.touch(entry.at),
             What::Called(called) if !called.faults.is_empty() => {
-                self.have_failed = true;
+                *self.failures.entry(called.by).or_default() += 1;
                 self.touch(entry.at);
             }
             What::Called(called) if called.is_write_of_daemon() => {
                 let name = service_of(called)?;
-                if called.operation == "CreateService" {
-                    self.created.insert(name.clone(), entry.at);
-                }
                 self.written.entry(name).or_default().push(entry.at);
             }
-            What::Called(called) if called.change.is_some() => {
+            What::Called(called) => {
+                let change = called.change.as_ref()?;
                 self.touch(entry.at);
                 if called.operation == "DeleteService" {
-                    let name = service_of(called)?;
-                    let created = self.created.get(&name);
-                    let is_unseen = created.is_some_and(|at| *at + LOOKED_AT >= entry.at);
-                    let takes = if is_unseen { SHOWS_WITHIN } else { DRAINS };
-                    self.deleted = Some((name, takes));
+                    let gone = entry.at + drains(&change.before.service);
+                    self.gone.insert(service_of(called)?, gone);
                 }
+            }
+            What::Ended(number) => {
+                self.failures.remove(&Caller::Daemon(*number));
             }
             What::Seen(name, sight) => {
                 let written = self.written.remove(name)?;
-                let mut waits = Duration::ZERO;
-                if self.have_failed {
-                    waits += LONGEST_WAIT;
-                }
-                if let Some((_, takes)) = self.deleted.as_ref().filter(|(gone, _)| gone == name) {
-                    waits += *takes;
-                }
-                let touched = self.touched? + waits;
-                return late(name, touched, &written, &rollouts(sight, entry.at));
+                let mut due = self.touched? + self.waits();
+                due = due.max(self.gone.get(name).copied().unwrap_or(due));
+                return late(name, due, &written, &rollouts(sight, entry.at));
             }
-            What::Rest(_) => {
-                self.have_failed = false;
-                self.deleted = None;
-            }
-            What::Called(_) | What::Ended(_) => {}
+            What::Rest(_) => self.failures.clear(),
+            What::Sent(_) => {}
         }
         None
     }
@@ -96,20 +81,41 @@ impl Arrival {
         self.touched = Some(at);
         self.written.clear();
     }
+
+    /// How long a daemon may wait after so many failures in a row at most.
+    fn waits(&self) -> Duration {
+        let most = self.failures.values().max().copied().unwrap_or_default();
+        let doubled = 1_u64.checked_shl(most.saturating_sub(1));
+        let wait = doubled.map_or(LONGEST_WAIT, Duration::from_secs);
+        if most == 0 {
+            Duration::ZERO
+        } else {
+            wait.min(LONGEST_WAIT)
+        }
+    }
+}
+
+fn drains(service: &Value) -> Duration {
+    let balancers = service["loadBalancers"].as_array();
+    if balancers.is_some_and(|balancers| !balancers.is_empty()) {
+        DEREGISTERS + ENDS
+    } else {
+        ENDS
+    }
 }
 
 fn late(
     name: &str,
-    touched: Timestamp,
+    due: Timestamp,
     written: &[Timestamp],
     rollouts: &[(Timestamp, Timestamp)],
 ) -> Option<String> {
     let (first, last) = (written.first()?, written.last()?);
-    let acted = own_time(touched, *first, rollouts);
+    let acted = own_time(due, *first, rollouts);
     if acted > ACTS_WITHIN {
         return Some(format!("nothing was done about {name} for {acted:?}"));
     }
-    let arrived = own_time(touched, *last, rollouts);
+    let arrived = own_time(due, *last, rollouts);
     (arrived > ARRIVES_WITHIN).then(|| format!("{name} was not as it should be for {arrived:?}"))
 }
 
@@ -136,10 +142,4 @@ fn rollouts(sight: &Sight, now: Timestamp) -> Vec<(Timestamp, Timestamp)> {
         next = began;
     }
     rollouts
-}
-
-/// ECS's form of time: seconds with milliseconds.
-fn moment(seconds: &Value) -> Option<Timestamp> {
-    let passed = Duration::try_from_secs_f64(seconds.as_f64()?).ok()?;
-    Timestamp::UNIX_EPOCH.checked_add(passed).ok()
 }

@@ -1,11 +1,13 @@
-//! Which manifests bind a daemon: the last set that it may take, and for a moment the one before.
+//! What binds a daemon: the last set of manifests that it may take, for a moment the one before, and what it can know.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use emulator::core::Service;
 use jiff::Timestamp;
 
+use super::known::{Known, of_log_group};
 use crate::{
+    furniture::CLUSTER,
     journal::{Called, Caller, Entry, What},
     manifest::{File, Files, Manifest},
     sight::Subject,
@@ -14,25 +16,30 @@ use crate::{
 /// How long a pass that has begun may go on by the manifest that it began with.
 pub const MOMENT: Duration = Duration::from_secs(15);
 
-/// The manifests that bind each daemon.
+/// The manifests that bind each daemon, and what it can know of AWS.
 #[derive(Debug, Default)]
 pub struct Bound {
+    pub(super) known: Known,
     files: Files,
     /// Since when these have been the files.
     since: Option<Timestamp>,
     daemons: BTreeMap<usize, Daemon>,
 }
 
+/// A manifest, and since when it binds. `None` when nothing describes the service any more.
+type Version = (Timestamp, Option<Manifest>);
+
 #[derive(Debug, Default)]
 struct Daemon {
-    /// Since when, by service: the newest last. `None` when nothing describes it any more.
-    versions: BTreeMap<String, Vec<(Timestamp, Option<Manifest>)>>,
+    /// By service, the newest last.
+    versions: BTreeMap<String, Vec<Version>>,
     /// What was taken, by file.
     taken: BTreeMap<String, Manifest>,
 }
 
 impl Bound {
     pub(super) fn step(&mut self, entry: &Entry) {
+        self.known.step(entry);
         match &entry.what {
             What::Manifests(files) => {
                 self.files.clone_from(files);
@@ -49,21 +56,16 @@ impl Bound {
             What::Ended(number) => {
                 self.daemons.remove(number);
             }
-            What::Called(_) | What::Meddled(_) | What::Seen(..) | What::Rest(_) => {}
+            What::Sent(_) | What::Called(_) | What::Meddled(_) | What::Seen(..) | What::Rest(_) => {
+            }
         }
     }
 
     /// The manifests by which a daemon may act on a service at some time.
     pub fn manifests(&self, by: Caller, service: &str, at: Timestamp) -> Vec<&Manifest> {
-        let Caller::Daemon(number) = by else {
-            return Vec::new();
-        };
-        let versions = self
-            .daemons
-            .get(&number)
-            .and_then(|daemon| daemon.versions.get(service));
         let mut bind = Vec::new();
-        for (since, manifest) in versions.into_iter().flatten().rev() {
+        let versions = self.versions(by, service).unwrap_or_default();
+        for (since, manifest) in versions.iter().rev() {
             bind.extend(manifest);
             // Older ones ended more than a moment ago.
             if *since + MOMENT < at {
@@ -71,6 +73,20 @@ impl Bound {
             }
         }
         bind
+    }
+
+    fn versions(&self, by: Caller, service: &str) -> Option<&[Version]> {
+        let Caller::Daemon(number) = by else {
+            return None;
+        };
+        let versions = self.daemons.get(&number)?.versions.get(service)?;
+        Some(versions)
+    }
+
+    /// Whether the manifest of a service has just been edited.
+    pub(super) fn is_edited(&self, by: Caller, service: &str, at: Timestamp) -> bool {
+        let versions = self.versions(by, service).unwrap_or_default();
+        versions.last().is_some_and(|(since, _)| *since == at)
     }
 
     /// How many services a daemon's manifests describe.
@@ -153,8 +169,13 @@ pub(super) fn service_of(called: &Called) -> Option<String> {
     }
     match Subject::of(called.service, &called.operation, &called.input) {
         Subject::Service(name) => Some(name),
-        Subject::Family(family) => family.strip_prefix("prod-").map(str::to_owned),
-        Subject::LogGroup(name) => name.strip_prefix("/ecs/").map(str::to_owned),
+        Subject::Family(family) => of_family(&family).map(str::to_owned),
+        Subject::LogGroup(name) => of_log_group(&name).map(str::to_owned),
         Subject::Other => None,
     }
+}
+
+/// The service that a family of definitions belongs to.
+pub(super) fn of_family(name: &str) -> Option<&str> {
+    name.strip_prefix(CLUSTER)?.strip_prefix('-')
 }

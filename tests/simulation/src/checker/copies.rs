@@ -1,32 +1,34 @@
-//! S3: at most one revision per definition; two where a reply was lost and lists were stale. A call that was itself late
-//! may add one: no list could show it when it was given up. And two where a list has come without its items, which looks
-//! like one that has none.
+//! S3: at most one revision per definition. Nobody registers what there is already, unless it was hidden: by a list that
+//! was stale or came without its items, and by no answer to a registration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
     Bound, Invariant, Rule,
     bound::service_of,
-    deployment::{content, tag},
+    deployment::{content, moment, tag},
+    known::View,
 };
 use crate::{
     daemon::OWNER,
     furniture::CLUSTER,
-    journal::{Called, Caller, Entry, What},
+    journal::{Called, Caller, Entry},
 };
+
+/// How long before a definition is registered those that there are must be listed: by the pass that registers it, whose
+/// calls may be tried again for fifteen seconds each.
+const LISTED_WITHIN: Duration = Duration::from_secs(60);
+/// How long a daemon must know what it was answered, as lists may not show it yet: "wait up to five minutes",
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>.
+const KNOWN_FOR: Duration = Duration::from_secs(300);
 
 #[derive(Default)]
 pub(super) struct Copies {
-    /// Services of whose definitions a daemon may not know that they have been registered.
-    unheard: BTreeSet<String>,
-    /// Who has registered what.
-    registered: BTreeSet<(Caller, String)>,
-    /// Whether lists have ever been stale.
-    were_stale: bool,
-    /// Whether a list has ever come without its items.
-    were_lost: bool,
-    /// How many registrations of a service were late.
-    late: BTreeMap<String, usize>,
+    /// When whose registration was answered, by ARN.
+    told: BTreeMap<(Caller, String), Timestamp>,
 }
 
 impl Rule for Copies {
@@ -34,47 +36,55 @@ impl Rule for Copies {
         Invariant::S3
     }
 
-    fn step(&mut self, entry: &Entry, _: &Bound) -> Option<String> {
-        if let What::Ended(number) = entry.what {
-            let ended = self
-                .registered
-                .iter()
-                .filter(|(by, _)| *by == Caller::Daemon(number));
-            self.unheard.extend(ended.map(|(_, name)| name.clone()));
+    fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
+        if let Some(called) = entry.called() {
+            self.note(called, entry.at);
         }
-        let called = entry.called()?;
-        let is_list = called.operation == "ListTaskDefinitions";
-        self.were_stale |= is_list && !called.faults.is_empty();
-        self.were_lost |= is_list && called.faults.contains(&"pageLost");
-        if called.operation != "RegisterTaskDefinition"
-            || !called.is_write_of_daemon()
-            || !called.is_done
-        {
+        let (sent, change) = entry.sent()?;
+        if sent.operation != "RegisterTaskDefinition" {
             return None;
         }
-        let name = service_of(called)?;
-        self.registered.insert((called.by, name.clone()));
-        if called.faults.contains(&"delay") {
-            *self.late.entry(name.clone()).or_default() += 1;
+        let name = service_of(sent)?;
+        let listed = bound.known.view(sent.by, "ListTaskDefinitions", &name);
+        let listed = listed.filter(|listed| listed.at + LISTED_WITHIN >= entry.at);
+        let newest = change.after.definitions.last()?;
+        let ours = format!("{OWNER}/{CLUSTER}/{name}");
+        for one in &change.before.definitions {
+            let is_same = tag(&one["tags"], "evenkeel:owner") == Some(&ours)
+                && content(one) == content(newest);
+            if is_same && !self.is_hidden(one, sent.by, entry.at, listed) {
+                let arn = &one["taskDefinitionArn"];
+                return Some(format!("what {arn} of {name} says is registered again"));
+            }
         }
-        let is_blind = self.were_lost || self.unheard.contains(&name) && self.were_stale;
-        let late = self.late.get(&name).copied().unwrap_or_default();
-        let allowed = 1 + late + usize::from(is_blind);
-        if !called.is_told || !called.faults.is_empty() {
-            self.unheard.insert(name.clone());
-        }
-        let copies = copies(called, &name)?;
-        (copies > allowed).then(|| format!("{copies} revisions of {name} are the same"))
+        None
     }
 }
 
-/// How many revisions of ours there are now with the content that was registered.
-fn copies(called: &Called, name: &str) -> Option<usize> {
-    let change = called.change.as_ref()?;
-    let ours = format!("{OWNER}/{CLUSTER}/{name}");
-    let newest = change.after.definitions.last()?;
-    let same = change.after.definitions.iter().filter(|one| {
-        tag(&one["tags"], "evenkeel:owner") == Some(&ours) && content(one) == content(newest)
-    });
-    Some(same.count())
+impl Copies {
+    fn note(&mut self, called: &Called, at: Timestamp) {
+        if called.operation != "RegisterTaskDefinition" || !called.is_answered() {
+            return;
+        }
+        let reply = called.outcome.as_ref().unwrap_or(&Value::Null);
+        self.told
+            .insert((called.by, arn(&reply["taskDefinition"])), at);
+    }
+
+    /// Whether a daemon could not know of a revision: each that is there must have been hidden from it, by a reply that was
+    /// lost or was another's, and by a list that is older.
+    fn is_hidden(&self, one: &Value, by: Caller, at: Timestamp, listed: Option<View>) -> bool {
+        let told = self.told.get(&(by, arn(one)));
+        let is_told = told.is_some_and(|told| *told + KNOWN_FOR >= at);
+        let registered = moment(&one["registeredAt"]);
+        let is_listed = listed
+            .zip(registered)
+            .is_none_or(|(listed, registered)| registered < listed.shows);
+        !is_told && !is_listed
+    }
+}
+
+fn arn(definition: &Value) -> String {
+    let arn = definition["taskDefinitionArn"].as_str();
+    arn.unwrap_or_default().to_owned()
 }

@@ -11,14 +11,12 @@ impl Rule for Counts {
     }
 
     fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
-        let called = entry
-            .called()
-            .filter(|called| called.is_write_of_daemon())?;
-        if called.operation != "UpdateService" || called.input["desiredCount"].is_null() {
+        let (sent, _) = entry.sent()?;
+        if sent.operation != "UpdateService" || sent.input["desiredCount"].is_null() {
             return None;
         }
-        let name = service_of(called)?;
-        let mut manifests = bound.manifests(called.by, &name, entry.at).into_iter();
+        let name = service_of(sent)?;
+        let mut manifests = bound.manifests(sent.by, &name, entry.at).into_iter();
         let is_declared = manifests.any(|manifest| manifest.count.is_some());
         (!is_declared).then(|| format!("the count of {name} is changed, and its manifest has none"))
     }

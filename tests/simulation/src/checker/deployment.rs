@@ -1,5 +1,8 @@
 //! What the rules about deployments read in what AWS shows.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{journal::Change, sight::Sight};
@@ -153,4 +156,10 @@ pub(super) fn fate(deployment: &Value) -> Fate {
 pub(super) fn tag<'a>(tags: &'a Value, key: &str) -> Option<&'a str> {
     let tag = tags.as_array()?.iter().find(|tag| tag["key"] == key)?;
     tag["value"].as_str()
+}
+
+/// ECS's form of time: seconds with milliseconds.
+pub(super) fn moment(seconds: &Value) -> Option<Timestamp> {
+    let passed = Duration::try_from_secs_f64(seconds.as_f64()?).ok()?;
+    Timestamp::UNIX_EPOCH.checked_add(passed).ok()
 }

@@ -1,5 +1,4 @@
-//! S4: what failed is not tried again by itself. The newest outcome of what aims at the same counts. A call that
-//! was itself late is not judged: what has failed since it was sent nobody knew.
+//! S4: what failed is not tried again by itself. The newest outcome of what aims at the same counts.
 
 use super::{
     Bound, Invariant, Rule,
@@ -15,14 +14,7 @@ impl Rule for HeldBack {
     }
 
     fn step(&mut self, entry: &Entry, _: &Bound) -> Option<String> {
-        let called = entry
-            .called()
-            .filter(|called| called.is_write_of_daemon())?;
-        let is_late = called.faults.contains(&"delay");
-        let change = called
-            .change
-            .as_ref()
-            .filter(|_| called.is_done && !is_late)?;
+        let (_, change) = entry.sent()?;
         let aims_at = started(change)?;
         let before = &change.before;
         let same = before

@@ -2,7 +2,11 @@
 //!
 //! It shares no code with what it judges: each rule is written anew, from what must hold and from AWS's documentation. A
 //! rule reads the journal from the beginning to the end and says what is against it. What a rule needs of the past it
-//! keeps itself; what all need, which manifests bind a daemon, is in [`Bound`].
+//! keeps itself; what all need, which manifests bind a daemon and what it can know, is in [`Bound`].
+//!
+//! A write is judged when it is sent, by what it would do then: a daemon may not send what is wrong, whether it arrives
+//! at once, late or never; and what has changed before it arrives nobody could know. So nothing is forgiven for a fault
+//! but what the fault has hidden from the one who sends.
 
 mod arrival;
 mod bound;
@@ -11,6 +15,7 @@ mod counts;
 mod deployment;
 mod fresh;
 mod held;
+mod known;
 mod owners;
 mod quotas;
 mod rest;
@@ -100,12 +105,12 @@ impl Checker {
                 Box::new(held::HeldBack),
                 Box::new(counts::Counts),
                 Box::new(sets::Sets),
-                Box::new(fresh::Fresh::default()),
+                Box::new(fresh::Fresh),
                 Box::new(unknown::Unknown::default()),
                 Box::new(quotas::Quotas::default()),
                 Box::new(quotas::Brake::default()),
                 Box::new(rest::Rest::default()),
-                Box::new(rest::NoEffect::default()),
+                Box::new(rest::NoEffect),
                 Box::new(arrival::Arrival::default()),
             ],
             ..Self::default()

@@ -1,4 +1,5 @@
-//! S1: nothing without our owner tag is changed, unless the manifest says `adopt`. Nothing is deleted.
+//! S1: nothing without our owner tag is changed, unless the manifest says `adopt`. Nothing is deleted. Whoever takes the
+//! tag away after a daemon's last look, which comes right before its writes (S7), is heeded by the next look.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use emulator::core::Service;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Bound, Invariant, Rule, bound::service_of, deployment::tag, fresh::UNDER_WAY};
+use super::{Bound, Invariant, Rule, bound::service_of, deployment::tag};
 use crate::{
     daemon::OWNER,
     furniture::CLUSTER,
@@ -32,7 +33,7 @@ const LABELS_TAG: &str = "evenkeel:labels";
 
 #[derive(Default)]
 pub(super) struct Owners {
-    /// When somebody else last took tags away from a service, which a call that is under way cannot know.
+    /// When somebody else last took our owner tag away from a service.
     untagged: BTreeMap<String, Timestamp>,
 }
 
@@ -42,32 +43,25 @@ impl Rule for Owners {
     }
 
     fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
-        let called = entry.called()?;
-        if called.by == Caller::Hand && called.operation == "UntagResource" {
-            let untagged = service_of(called).map(|name| (name, entry.at));
-            self.untagged.extend(untagged);
-        }
-        let change = called
-            .change
-            .as_ref()
-            .filter(|_| called.is_write_of_daemon())?;
-        let operation = called.operation.as_str();
-        if called.service == Service::S3 {
+        self.note(entry);
+        let (sent, change) = entry.sent()?;
+        let operation = sent.operation.as_str();
+        if sent.service == Service::S3 {
             return None;
         }
         if !MAY.contains(&operation) {
             return Some(format!("{operation} is nothing that a daemon may do"));
         }
-        let name = service_of(called)?;
-        let manifests = bound.manifests(called.by, &name, entry.at);
+        let name = service_of(sent)?;
+        let manifests = bound.manifests(sent.by, &name, entry.at);
         let ours = format!("{OWNER}/{CLUSTER}/{name}");
-        let owner = owner(called, change);
+        let owner = owner(sent, change);
         match owner {
             // What is not there belongs to nobody.
             Owned::Absent => {}
             Owned::By(Some(owner)) if owner == ours => {}
             Owned::By(None) if manifests.iter().any(|manifest| manifest.adopt) => {}
-            Owned::By(None) if self.was_just_untagged(&name, called, entry.at) => {}
+            Owned::By(None) if self.is_untagged_unseen(sent.by, &name, bound) => {}
             Owned::By(owner) => {
                 let owner = owner.unwrap_or("nobody");
                 return Some(format!("{operation} of {name}, which is {owner}'s"));
@@ -75,15 +69,28 @@ impl Rule for Owners {
         }
         let labels = manifests.iter().flat_map(|manifest| manifest.labels.keys());
         let labels: Vec<&str> = labels.map(String::as_str).collect();
-        foreign_tag(called, change, &labels)
+        foreign_tag(sent, change, &labels)
     }
 }
 
 impl Owners {
-    fn was_just_untagged(&self, name: &str, called: &Called, at: Timestamp) -> bool {
+    fn note(&mut self, entry: &Entry) {
+        let Some(called) = entry.called().filter(|it| it.by == Caller::Hand) else {
+            return;
+        };
+        let keys = texts(&called.input["tagKeys"], |key| key);
+        if called.operation == "UntagResource" && keys.contains(&OWNER_TAG) {
+            let untagged = service_of(called).map(|name| (name, entry.at));
+            self.untagged.extend(untagged);
+        }
+    }
+
+    /// Whether the sender's last look at a service is from before its tag was taken away.
+    fn is_untagged_unseen(&self, by: Caller, name: &str, bound: &Bound) -> bool {
+        let view = bound.known.view(by, "DescribeServices", name);
         let untagged = self.untagged.get(name);
-        let is_late = called.faults.contains(&"delay");
-        untagged.is_some_and(|untagged| is_late || *untagged + UNDER_WAY >= at)
+        view.zip(untagged)
+            .is_some_and(|(view, at)| view.shows <= *at)
     }
 }
 

@@ -1,6 +1,9 @@
 //! S9: writes stay under a quarter of each documented quota; and the brake: many services are not deployed at once unasked.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 
@@ -9,7 +12,10 @@ use super::{
     bound::service_of,
     deployment::{starts, tag},
 };
-use crate::journal::{Called, Caller, Entry};
+use crate::{
+    journal::{Called, Caller, Entry},
+    manifest::Manifest,
+};
 
 /// A quota: its calls, its burst, its refill per second.
 struct Quota(&'static [&'static str], f64, f64);
@@ -33,8 +39,8 @@ const QUOTAS: [Quota; 5] = [
     Quota(&["PutRetentionPolicy", "DeleteRetentionPolicy"], 5.0, 5.0),
 ];
 const SHARE: f64 = 0.25;
-/// Calls are counted when they arrive, and may have left in other distances.
-const ON_THEIR_WAY: f64 = 1.0;
+/// A plan takes its calls from the budget together and sends them one after the other: one may meet the next plan's.
+const IN_A_PLAN: f64 = 1.0;
 
 #[derive(Default)]
 pub(super) struct Quotas {
@@ -48,17 +54,15 @@ impl Rule for Quotas {
     }
 
     fn step(&mut self, entry: &Entry, _: &Bound) -> Option<String> {
-        let called = entry
-            .called()
-            .filter(|called| called.is_write_of_daemon())?;
-        let operation = called.operation.as_str();
+        let (sent, _) = entry.sent()?;
+        let operation = sent.operation.as_str();
         let mut quotas = QUOTAS.iter().enumerate();
         let (index, Quota(_, burst, refill)) =
             quotas.find(|(_, quota)| quota.0.contains(&operation))?;
-        let full = (burst * SHARE).max(1.0) + ON_THEIR_WAY;
+        let full = (burst * SHARE).max(1.0) + IN_A_PLAN;
         let (left, since) = self
             .levels
-            .entry((called.by, index))
+            .entry((sent.by, index))
             .or_insert((full, entry.at));
         let passed = Duration::try_from(entry.at.duration_since(*since)).unwrap_or_default();
         *left = (*left + passed.as_secs_f64() * refill * SHARE).min(full) - 1.0;
@@ -76,8 +80,9 @@ const ONE_IN: usize = 5;
 
 #[derive(Default)]
 pub(super) struct Brake {
-    /// The manifests by which a service was last deployed or, as it was, found right.
-    deployed: BTreeMap<(Caller, String), crate::manifest::Manifest>,
+    /// The manifests by which a service was last deployed or, as it was, found right: what is deployed by the same once
+    /// more, no edit has asked for.
+    deployed: BTreeMap<String, Manifest>,
     /// What was started unasked.
     unasked: Vec<(Timestamp, Caller, String)>,
 }
@@ -88,36 +93,23 @@ impl Rule for Brake {
     }
 
     fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
-        let called = entry
-            .called()
-            .filter(|called| called.is_write_of_daemon())?;
-        let Caller::Daemon(number) = called.by else {
+        if let Some(called) = entry.called() {
+            self.note(called, entry.at, bound);
+        }
+        let (sent, change) = entry.sent()?;
+        let Caller::Daemon(number) = sent.by else {
             return None;
         };
-        let name = service_of(called)?;
-        let change = called.change.as_ref().filter(|_| called.is_done)?;
-        let manifest = bound
-            .manifests(called.by, &name, entry.at)
-            .first()
-            .copied()?;
-        let (key, does_start) = ((called.by, name.clone()), starts(change));
-        let is_known = self.deployed.get(&key) == Some(manifest);
-        if does_start || is_found_right(called) {
-            self.deployed.insert(key, manifest.clone());
-        }
-        if !does_start || !is_known {
+        let name = service_of(sent)?;
+        let manifests = bound.manifests(sent.by, &name, entry.at);
+        let manifest = manifests.first().copied()?;
+        if self.deployed.get(&name) != Some(manifest) || !starts(change) {
             return None;
         }
         self.unasked.retain(|(at, ..)| *at + AT_ONCE >= entry.at);
-        self.unasked.push((entry.at, called.by, name));
-        let mut services: Vec<_> = self
-            .unasked
-            .iter()
-            .filter(|(_, by, _)| *by == called.by)
-            .map(|(_, _, name)| name)
-            .collect();
-        services.sort();
-        services.dedup();
+        self.unasked.push((entry.at, sent.by, name));
+        let own = self.unasked.iter().filter(|(_, by, _)| *by == sent.by);
+        let services: BTreeSet<_> = own.map(|(_, _, name)| name).collect();
         let (many, of) = (services.len(), bound.described(number));
         (many >= AT_LEAST && many * ONE_IN > of).then(|| {
             format!("{many} of {of} services are deployed at once, and nobody has asked for it")
@@ -125,8 +117,30 @@ impl Rule for Brake {
     }
 }
 
+impl Brake {
+    fn note(&mut self, called: &Called, at: Timestamp, bound: &Bound) {
+        if called.operation == "PutImage" {
+            // A tag that is followed asks by itself.
+            let repository = called.input["repositoryName"].as_str().unwrap_or_default();
+            self.deployed
+                .retain(|name, manifest| name != repository || !manifest.track);
+        }
+        let change = called.change.as_ref().filter(|_| called.is_done);
+        let (Some(change), Some(name)) = (change, service_of(called)) else {
+            return;
+        };
+        let manifests = bound.manifests(called.by, &name, at);
+        if let Some(manifest) = manifests.first()
+            && (starts(change) || is_found_right(called))
+        {
+            self.deployed.insert(name, (*manifest).clone());
+        }
+    }
+}
+
 /// Whether a call says that a service is as its manifest wants it. What comes before a deployment, a log group or a
 /// definition, does not.
 fn is_found_right(called: &Called) -> bool {
-    called.operation == "TagResource" && tag(&called.input["tags"], "evenkeel:applied").is_some()
+    let is_applied = tag(&called.input["tags"], "evenkeel:applied").is_some();
+    called.operation == "TagResource" && called.outcome.is_ok() && is_applied
 }

@@ -1,7 +1,5 @@
 //! S10: what matches is left alone: nothing is written at rest, and nothing that changes nothing.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -26,59 +24,36 @@ impl Rule for Rest {
             What::Rest(time) => self.until = Some(entry.at + *time),
             // Whoever touches something ends the rest.
             What::Manifests(_) | What::Meddled(_) => self.until = None,
-            What::Called(called) if called.is_write_of_daemon() => {
-                let is_rest = self.until.is_some_and(|until| entry.at < until);
-                return is_rest.then(|| format!("{} {} at rest", called.operation, called.input));
+            What::Called(called) if called.change.is_some() && !called.is_write_of_daemon() => {
+                self.until = None;
             }
-            What::Called(called) if called.change.is_some() => self.until = None,
-            What::Called(_) | What::Seen(..) | What::Started(_) | What::Ended(_) => {}
+            What::Sent(sent) if sent.change.is_some() => {
+                let is_rest = self.until.is_some_and(|until| entry.at < until);
+                return is_rest.then(|| format!("{} {} at rest", sent.operation, sent.input));
+            }
+            What::Sent(_)
+            | What::Called(_)
+            | What::Seen(..)
+            | What::Started(_)
+            | What::Ended(_) => {}
         }
         None
     }
 }
 
-/// How long reads may show what is no longer so, once a fault has made them.
-const LAGGING: Duration = Duration::from_secs(360);
-
-#[derive(Default)]
-pub(super) struct NoEffect {
-    /// When a daemon was last told something wrong, or nothing.
-    disturbed: Option<Timestamp>,
-}
+/// What changes nothing, unless what makes it so has come after what the daemon's last look has shown.
+pub(super) struct NoEffect;
 
 impl Rule for NoEffect {
     fn invariant(&self) -> Invariant {
         Invariant::S10
     }
 
-    fn step(&mut self, entry: &Entry, _: &Bound) -> Option<String> {
-        let called = match &entry.what {
-            What::Called(called) => called,
-            // What the last one has just done, the next one may be about to do.
-            What::Ended(_) => {
-                self.disturbed = Some(entry.at);
-                return None;
-            }
-            What::Manifests(_)
-            | What::Meddled(_)
-            | What::Seen(..)
-            | What::Started(_)
-            | What::Rest(_) => return None,
-        };
-        if !called.faults.is_empty() {
-            self.disturbed = Some(entry.at);
-        }
-        let is_disturbed = self.disturbed.is_some_and(|at| at + LAGGING >= entry.at);
-        if !called.is_write_of_daemon()
-            || !called.is_done
-            || called.outcome.is_err()
-            || is_disturbed
-        {
-            return None;
-        }
-        let change = called.change.as_ref()?;
-        (essence(&change.before) == essence(&change.after))
-            .then(|| format!("{} {} changes nothing", called.operation, called.input))
+    fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
+        let (sent, change) = entry.sent()?;
+        let is_same = essence(&change.before) == essence(&change.after);
+        (is_same && sent.outcome.is_ok() && !bound.known.has_changed_unseen(sent))
+            .then(|| format!("{} {} changes nothing", sent.operation, sent.input))
     }
 }
 

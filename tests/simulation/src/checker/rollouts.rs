@@ -1,7 +1,5 @@
 //! S2: no deployment is started while one with the same aim runs, or during a rollback. What starts none never carries a
 //! task definition.
-//!
-//! A call that was itself late is not judged: what it met was not there when it was sent, and its caller had given it up.
 
 use super::{
     Bound, Invariant, Rule,
@@ -17,20 +15,12 @@ impl Rule for Rollouts {
     }
 
     fn step(&mut self, entry: &Entry, _: &Bound) -> Option<String> {
-        let called = entry
-            .called()
-            .filter(|called| called.is_write_of_daemon())?;
-        let is_late = called.faults.contains(&"delay");
-        if called.operation != "UpdateService"
-            || !called.is_done
-            || called.outcome.is_err()
-            || is_late
-        {
+        let (sent, change) = entry.sent()?;
+        if sent.operation != "UpdateService" || sent.outcome.is_err() {
             return None;
         }
-        let change = called.change.as_ref()?;
         let Some(aims_at) = started(change) else {
-            let is_named = !called.input["taskDefinition"].is_null();
+            let is_named = !sent.input["taskDefinition"].is_null();
             return is_named
                 .then(|| "UpdateService starts no deployment and names a definition".to_owned());
         };

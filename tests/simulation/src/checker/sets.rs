@@ -12,12 +12,10 @@ impl Rule for Sets {
     }
 
     fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
-        let called = entry
-            .called()
-            .filter(|called| called.is_write_of_daemon())?;
-        let name = service_of(called)?;
-        let operation = &called.operation;
-        let manifests = bound.manifests(called.by, &name, entry.at);
+        let (sent, change) = entry.sent()?;
+        let name = service_of(sent)?;
+        let operation = &sent.operation;
+        let manifests = bound.manifests(sent.by, &name, entry.at);
         if manifests.is_empty() {
             return Some(format!(
                 "{operation} of {name}, which no manifest in force describes"
@@ -27,7 +25,7 @@ impl Rule for Sets {
             return Some(format!("{operation} of {name}, which is suspended"));
         }
         let is_written = bound.is_written(&name, entry.at);
-        let starts = operation == "CreateService" || called.change.as_ref().is_some_and(starts);
+        let starts = operation == "CreateService" || starts(change);
         (starts && !is_written)
             .then(|| format!("{operation} of {name}, whose manifest is gone, starts tasks"))
     }

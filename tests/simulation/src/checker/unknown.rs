@@ -1,8 +1,9 @@
 //! S8: after a read that failed, or of which something has fallen out, nothing is written before the same has been read
 //! whole. A service that is only said to be missing is not created.
 //!
-//! A page that comes without its items looks like one that has none: nobody can tell, and so it is not held against
-//! anybody. But that a service is missing must be said twice, by DescribeServices and by ListServices.
+//! A page that comes without its items looks like one that has none, and a service of which something is said to be
+//! missing like one that is: nobody can tell, and so it is not held against anybody. But that a service is missing must be
+//! said twice, by DescribeServices and by ListServices, before it is created.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,22 +11,32 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde_json::Value;
 
-use super::{Bound, Invariant, Rule, bound::service_of};
-use crate::journal::{Called, Caller, Entry, What};
+use super::{
+    Bound, Invariant, Rule,
+    bound::service_of,
+    deployment::{moment, starts},
+    known::{asked_of, is_answer},
+};
+use crate::{
+    journal::{Called, Caller, Change, Entry, What},
+    manifest::Manifest,
+};
 
-/// How long before a service is created all may have been listed.
+/// How long before a service is created all are listed: by the pass that creates it, whose calls may be tried again for
+/// fifteen seconds each.
 const LISTED_WITHIN: Duration = Duration::from_secs(60);
+/// A read that was asked so short a time ago may be answered yet, and be that of another service's pass.
+const ON_ITS_WAY: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
 pub(super) struct Unknown {
-    /// The services that there are.
-    there: BTreeSet<String>,
-    /// What a daemon last failed to read of a service.
-    unread: BTreeMap<(Caller, String), BTreeSet<String>>,
-    /// When who last listed all services.
-    listed: BTreeMap<Caller, Timestamp>,
+    /// What a daemon has asked of a service and not been told, and since when; what has failed, since ever.
+    unread: BTreeMap<(Caller, String), BTreeMap<String, Timestamp>>,
+    /// What has fallen out of the last look at it, and looks as if it were missing.
+    fallen: BTreeSet<(Caller, String)>,
+    /// By which manifest a daemon was last told what its image is. By the same it need not be told again.
+    resolved: BTreeMap<(Caller, String), Manifest>,
 }
 
 impl Rule for Unknown {
@@ -34,117 +45,127 @@ impl Rule for Unknown {
     }
 
     fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
-        if let What::Manifests(_) = entry.what {
-            // They may no longer ask for what could not be read.
-            for unread in self.unread.values_mut() {
-                unread.retain(|operation| operation == "DescribeServices");
+        match &entry.what {
+            What::Manifests(_) => {
+                // Those that were edited may no longer ask for what could not be read.
+                for ((by, name), unread) in &mut self.unread {
+                    if bound.is_edited(*by, name, entry.at) {
+                        unread.retain(|operation, _| operation == "DescribeServices");
+                    }
+                }
             }
+            What::Sent(sent) => match &sent.change {
+                Some(change) => return self.against(sent, change, entry.at, bound),
+                None => self.ask(sent, entry.at, bound),
+            },
+            What::Called(called) if called.change.is_none() => {
+                self.answer(called, entry.at, bound);
+            }
+            What::Called(_)
+            | What::Meddled(_)
+            | What::Started(_)
+            | What::Ended(_)
+            | What::Seen(..)
+            | What::Rest(_) => {}
         }
-        let called = entry.called()?;
-        let against = self.against(called, entry.at);
-        if called.is_write_of_daemon() || called.change.is_some() {
-            self.follow(called);
-        } else {
-            self.note_read(called, entry.at, bound);
-        }
-        against
+        None
     }
 }
 
 impl Unknown {
-    fn against(&self, called: &Called, at: Timestamp) -> Option<String> {
-        // When it was late it had been sent earlier.
+    fn ask(&mut self, sent: &Called, at: Timestamp, bound: &Bound) {
+        for name in asked_about(sent, bound) {
+            let unread = self.unread.entry((sent.by, name)).or_default();
+            unread.entry(sent.operation.clone()).or_insert(at);
+        }
+    }
+
+    fn answer(&mut self, called: &Called, at: Timestamp, bound: &Bound) {
+        // One that was late may have been given up, and asked again since.
         let is_late = called.faults.contains(&"delay");
-        let is_judged = called.is_write_of_daemon() && !is_late;
-        let name = service_of(called).filter(|_| is_judged)?;
-        let key = (called.by, name);
-        let (operation, name) = (&called.operation, &key.1);
-        let listed = self.listed.get(&called.by);
-        let is_proven = listed.is_some_and(|listed| *listed + LISTED_WITHIN >= at);
-        if operation == "CreateService" && self.there.contains(name) && !is_proven {
+        for name in asked_about(called, bound) {
+            let (has_fallen, key) = (called.fallen_out.contains(&name), (called.by, name));
+            let is_told = is_answer(called) && !has_fallen;
+            if is_told && called.operation == "DescribeImages" {
+                let manifest = manifest(bound, &key, at).cloned();
+                self.resolved
+                    .extend(manifest.map(|manifest| (key.clone(), manifest)));
+            }
+            if called.operation == "DescribeServices" {
+                self.fallen.remove(&key);
+                self.fallen.extend(has_fallen.then(|| key.clone()));
+            }
+            let unread = self.unread.entry(key).or_default();
+            if is_told {
+                unread.remove(&called.operation);
+            } else if !is_late {
+                unread.insert(called.operation.clone(), Timestamp::MIN);
+            }
+        }
+    }
+
+    fn against(
+        &self,
+        sent: &Called,
+        change: &Change,
+        at: Timestamp,
+        bound: &Bound,
+    ) -> Option<String> {
+        let key = (sent.by, service_of(sent)?);
+        let (operation, name) = (&sent.operation, &key.1);
+        if operation == "CreateService" && !is_proven(sent.by, change, at, bound) {
             return Some(format!(
                 "{operation} of {name}, which was only said to be missing"
             ));
         }
-        let unread = self.unread.get(&key)?.first()?;
+        let matters = |(read, since): &(&String, &Timestamp)| {
+            let is_due = **since < at.saturating_sub(ON_ITS_WAY).unwrap_or(at);
+            let is_asked_for = match read.as_str() {
+                "ListTaskDefinitions" => operation == "RegisterTaskDefinition",
+                // What is not there has no past.
+                "ListServiceDeployments" => operation == "UpdateService" && starts(change),
+                "DescribeImages" => {
+                    let manifest = manifest(bound, &key, at);
+                    let follows = manifest.is_some_and(|manifest| manifest.track);
+                    follows || self.resolved.get(&key) != manifest
+                }
+                // That it is missing has been said twice.
+                "DescribeServices" if operation == "CreateService" => !self.fallen.contains(&key),
+                _ => true,
+            };
+            is_due && is_asked_for
+        };
+        let (unread, _) = self.unread.get(&key)?.iter().find(matters)?;
         Some(format!("{operation} of {name} after {unread} had failed"))
     }
-
-    fn follow(&mut self, called: &Called) {
-        let (Some(change), Some(name)) = (&called.change, service_of(called)) else {
-            return;
-        };
-        // What drains is not listed any more, and may be said to be missing.
-        if change.after.service["status"] == "ACTIVE" {
-            self.there.insert(name);
-        } else if !change.before.service.is_null() {
-            self.there.remove(&name);
-        }
-    }
-
-    fn note_read(&mut self, called: &Called, at: Timestamp, bound: &Bound) {
-        let input = |member: &str| called.input[member].as_str().unwrap_or_default();
-        let is_answered = called.is_done && called.is_told && called.outcome.is_ok();
-        match called.operation.as_str() {
-            "DescribeServices" => {
-                let fallen = fallen_out(called);
-                for name in names(&called.input) {
-                    let has_fallen = fallen.contains(name) && self.there.contains(name);
-                    self.note(called, name, is_answered && !has_fallen);
-                }
-            }
-            "DescribeLogGroups" => {
-                let name = input("logGroupNamePrefix").trim_start_matches("/ecs/");
-                self.note(called, name, is_answered);
-            }
-            "DescribeImages" => {
-                // That there is none is an answer.
-                let code = called.outcome.as_ref().err().map(|error| error.code);
-                let is_none = matches!(
-                    code,
-                    Some("ImageNotFoundException" | "RepositoryNotFoundException")
-                );
-                self.note(called, input("repositoryName"), is_answered || is_none);
-            }
-            "DescribeTargetHealth" => {
-                for name in bound.of_target_group(called.by, input("TargetGroupArn")) {
-                    self.note(called, &name, is_answered);
-                }
-            }
-            "ListServices" if is_answered => {
-                self.listed.insert(called.by, at);
-            }
-            _ => {}
-        }
-    }
-
-    fn note(&mut self, called: &Called, name: &str, is_read: bool) {
-        let unread = self.unread.entry((called.by, name.to_owned())).or_default();
-        if is_read {
-            unread.remove(&called.operation);
-        } else {
-            unread.insert(called.operation.clone());
-        }
-    }
 }
 
-/// The services that a DescribeServices asks for.
-pub(super) fn names(input: &Value) -> impl Iterator<Item = &str> {
-    let names = input["services"].as_array().into_iter().flatten();
-    names
-        .filter_map(Value::as_str)
-        .map(|name| name.rsplit('/').next().unwrap_or(name))
+/// Whether the creator of a service was also told by a list that there is none: one that, should there be one, is older
+/// or came without its items.
+fn is_proven(by: Caller, change: &Change, at: Timestamp, bound: &Bound) -> bool {
+    let listed = bound.known.view(by, "ListServices", "");
+    listed.is_some_and(|listed| {
+        let there = &change.before.service;
+        let is_there = there["status"] == "ACTIVE";
+        let since = moment(&there["createdAt"]).filter(|_| is_there);
+        listed.at + LISTED_WITHIN >= at && since.is_none_or(|since| since >= listed.shows)
+    })
 }
 
-/// What a fault has taken out of an answer, or what is missing in it.
-fn fallen_out(called: &Called) -> BTreeSet<String> {
-    let is_partial = called.faults.contains(&"partial");
-    let reply = called.outcome.as_ref().ok().filter(|_| is_partial);
-    let failures = reply.and_then(|reply| reply["failures"].as_array());
-    let arns = failures
-        .into_iter()
-        .flatten()
-        .filter_map(|failure| failure["arn"].as_str());
-    arns.map(|arn| arn.rsplit('/').next().unwrap_or(arn).to_owned())
-        .collect()
+fn manifest<'a>(
+    bound: &'a Bound,
+    (by, name): &(Caller, String),
+    at: Timestamp,
+) -> Option<&'a Manifest> {
+    bound.manifests(*by, name, at).first().copied()
+}
+
+/// The services about which a read asks.
+fn asked_about(read: &Called, bound: &Bound) -> Vec<String> {
+    match read.input["TargetGroupArn"].as_str() {
+        Some(group) if read.operation == "DescribeTargetHealth" => {
+            bound.of_target_group(read.by, group)
+        }
+        Some(_) | None => asked_of(read),
+    }
 }

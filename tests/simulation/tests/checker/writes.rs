@@ -1,20 +1,58 @@
-//! What writes may do: S1 to S5.
+//! What writes may do: S1, S2, S4 and S5.
+
+use simulation::sight::Sight;
 
 use super::*;
+
+fn without_owner(called: &mut Called) {
+    let service = &mut change(called).before.service;
+    let tags = service["tags"].as_array_mut().unwrap();
+    tags.retain(|tag| tag["key"] != "evenkeel:owner");
+}
 
 #[test]
 fn s1_what_is_not_ours_is_not_changed() {
     for owner in [None, Some("other/prod/api"), Some("sim/prod/web")] {
         let journal = forged(&ROLL_OUT, "UpdateService", 0, |called| {
-            let service = &mut change(called).before.service;
-            let tags = service["tags"].as_array_mut().unwrap();
-            tags.retain(|tag| tag["key"] != "evenkeel:owner");
+            without_owner(called);
             if let Some(owner) = owner {
-                set_tag(service, "evenkeel:owner", owner);
+                set_tag(&mut change(called).before.service, "evenkeel:owner", owner);
             }
         });
         assert_eq!(broken(&journal), [Invariant::S1], "{owner:?}");
     }
+}
+
+/// A deployment of a service whose tag `key` another hand has taken away so much before or after the look right before.
+/// What that look shows is so old.
+fn untagged(key: &str, from_look: i64, age: Duration) -> Vec<Invariant> {
+    let mut journal = forged(&ROLL_OUT, "UpdateService", 0, without_owner);
+    let update = sent(&journal, "UpdateService", 0);
+    let look = before(&journal, update, "DescribeServices");
+    called(&mut journal[look]).shows -= age;
+    let tagged = find(&journal, "TagResource", 0);
+    let mut hand = Entry {
+        at: journal[look].at + jiff::SignedDuration::from_millis(from_look),
+        ..journal[tagged].clone()
+    };
+    let it = called(&mut hand);
+    (it.by, it.operation) = (Caller::Hand, "UntagResource".to_owned());
+    it.input = json!({ "resourceArn": it.input["resourceArn"], "tagKeys": [key] });
+    put(&mut journal, hand);
+    broken(&journal)
+}
+
+#[test]
+fn s1_a_tag_that_is_taken_away_is_missed_by_who_has_looked_before_that_only() {
+    let owner = "evenkeel:owner";
+    assert_eq!(untagged(owner, 1, Duration::ZERO), []);
+    assert_eq!(untagged(owner, -1, Duration::ZERO), [Invariant::S1]);
+    // A look that shows what was.
+    assert_eq!(untagged(owner, -50, millis(60)), []);
+    assert_eq!(untagged(owner, -50, millis(40)), [Invariant::S1]);
+    // Another tag says nothing of whose it is.
+    let another = untagged("evenkeel:applied", 1, Duration::ZERO);
+    assert_eq!(another, [Invariant::S1]);
 }
 
 #[test]
@@ -33,18 +71,44 @@ fn s1_nothing_is_deleted() {
     assert_eq!(broken(&journal), [Invariant::S1]);
 }
 
+/// What it starts has been under way already, in this state.
+fn beside(status: &'static str) -> impl Fn(&mut Called) {
+    move |called| {
+        let change = change(called);
+        let mut newest = change.after.deployments[0].clone();
+        newest["status"] = json!(status);
+        change.before.deployments.insert(0, newest);
+        change.before.revisions.clone_from(&change.after.revisions);
+    }
+}
+
 #[test]
 fn s2_nothing_starts_beside_its_like_or_during_a_rollback() {
+    for (status, is_against) in [
+        ("IN_PROGRESS", true),
+        ("ROLLBACK_IN_PROGRESS", true),
+        ("SUCCESSFUL", false),
+    ] {
+        let journal = forged(&ROLL_OUT, "UpdateService", 0, beside(status));
+        let expected = Vec::from_iter(is_against.then_some(Invariant::S2));
+        assert_eq!(broken(&journal), expected, "{status}");
+    }
+}
+
+#[test]
+fn s2_what_is_otherwise_when_a_call_arrives_was_not_so_when_it_was_sent() {
     for status in ["IN_PROGRESS", "ROLLBACK_IN_PROGRESS"] {
-        let journal = forged(&ROLL_OUT, "UpdateService", 0, |called| {
-            let change = change(called);
-            // What it starts has been under way already.
-            let mut newest = change.after.deployments[0].clone();
-            newest["status"] = json!(status);
-            change.before.deployments.insert(0, newest);
-            change.before.revisions.clone_from(&change.after.revisions);
-        });
-        assert_eq!(broken(&journal), [Invariant::S2], "{status}");
+        for place in [sent, find] {
+            let mut journal = ROLL_OUT.clone();
+            let at = place(&journal, "UpdateService", 0);
+            beside(status)(called(&mut journal[at]));
+            // However late it is.
+            let arrives = find(&journal, "UpdateService", 0);
+            called(&mut journal[arrives]).faults = vec!["delay"];
+            let is_sent = matches!(journal[at].what, What::Sent(_));
+            let expected = Vec::from_iter(is_sent.then_some(Invariant::S2));
+            assert_eq!(broken(&journal), expected, "{status}");
+        }
     }
 }
 
@@ -56,54 +120,71 @@ fn s2_what_starts_nothing_names_no_definition() {
         called.input = json!({ "service": "api", "taskDefinition": definition });
     });
     assert_eq!(broken(&journal), [Invariant::S2]);
-}
-
-#[test]
-fn s3_a_definition_is_registered_once() {
-    let journal = forged(&ROLL_OUT, "RegisterTaskDefinition", 1, |called| {
-        let after = &mut change(called).after.definitions;
-        let mut copy = after.last().unwrap().clone();
-        copy["revision"] = json!(99);
-        after.push(copy);
+    let journal = forged(&ROLL_OUT, "TagResource", 0, |called| {
+        called.operation = "UpdateService".to_owned();
+        called.input = json!({ "service": "api", "desiredCount": 2 });
     });
-    assert_eq!(broken(&journal), [Invariant::S3]);
+    assert_eq!(broken(&journal), []);
 }
 
-#[test]
-fn s4_what_failed_is_not_tried_again() {
-    let failed = find(&FAILED, "UpdateService", 0);
+/// The journal of a release that failed, until all was at rest; then it is tried again, with this forged.
+fn tried_again(forge: impl Fn(&mut Entry, &Sight)) -> Vec<Invariant> {
     let is_seen = |entry: &&Entry| matches!(entry.what, What::Seen(..));
-    let Some(What::Seen(_, before)) = FAILED.iter().rfind(is_seen).map(|entry| entry.what.clone())
+    let Some(What::Seen(_, seen)) = FAILED.iter().rfind(is_seen).map(|entry| entry.what.clone())
     else {
         panic!("nothing was seen");
     };
     let mut journal = FAILED.clone();
-    let rest = journal
-        .iter()
-        .position(|entry| matches!(entry.what, What::Rest(_)))
-        .unwrap();
+    let rest = nth_of(&journal, 0, |entry| matches!(entry.what, What::Rest(_)));
     // After the look that comes right before.
     journal.truncate(rest);
     let looked = find(&journal, "DescribeServices", 0);
     let now = journal.last().unwrap().at;
     again(&mut journal, looked, now);
-    let tried = again(&mut journal, failed, now);
-    let forged = change(called(&mut journal[tried]));
-    forged.after.revisions.clone_from(&before.revisions);
-    let mut newest = before.deployments[0].clone();
-    newest["status"] = json!("IN_PROGRESS");
-    newest["serviceDeploymentArn"] = json!("the second try");
-    forged.before = (*before).clone();
-    forged.after.deployments.clone_from(&before.deployments);
-    forged.after.deployments.insert(0, newest);
-    assert_eq!(broken(&journal), [Invariant::S4]);
-    // Unless somebody has allowed it.
-    let arn = before.deployments[0]["serviceDeploymentArn"]
-        .as_str()
-        .unwrap();
-    let forged = change(called(&mut journal[tried]));
-    set_tag(&mut forged.before.service, "evenkeel:forgiven", arn);
-    assert_eq!(broken(&journal), []);
+    for place in [sent, find] {
+        let at = place(&journal, "UpdateService", 0);
+        let tried = again(&mut journal, at, now);
+        let forged = change(called(&mut journal[tried]));
+        forged.after.revisions.clone_from(&seen.revisions);
+        let mut newest = seen.deployments[0].clone();
+        newest["status"] = json!("IN_PROGRESS");
+        newest["serviceDeploymentArn"] = json!("the second try");
+        forged.before = (*seen).clone();
+        forged.after.deployments.clone_from(&seen.deployments);
+        forged.after.deployments.insert(0, newest);
+        forge(&mut journal[tried], &seen);
+    }
+    broken(&journal)
+}
+
+#[test]
+fn s4_what_failed_is_not_tried_again() {
+    assert_eq!(tried_again(|_, _| {}), [Invariant::S4]);
+    let forgiven = tried_again(|entry, seen| {
+        let arn = seen.deployments[0]["serviceDeploymentArn"].as_str();
+        let service = &mut change(called(entry)).before.service;
+        set_tag(service, "evenkeel:forgiven", arn.unwrap());
+    });
+    assert_eq!(forgiven, [], "somebody has allowed it");
+    let other = tried_again(|entry, _| {
+        let service = &mut change(called(entry)).before.service;
+        set_tag(service, "evenkeel:forgiven", "another deployment");
+    });
+    assert_eq!(other, [Invariant::S4]);
+}
+
+#[test]
+fn s4_what_fails_while_a_call_is_under_way_was_not_known_to_have_failed() {
+    for is_sent in [true, false] {
+        let succeeds = tried_again(|entry, _| {
+            if matches!(entry.what, What::Sent(_)) == is_sent {
+                let newest = &mut change(called(entry)).before.deployments[0];
+                newest["status"] = json!("SUCCESSFUL");
+            }
+        });
+        let expected = Vec::from_iter((!is_sent).then_some(Invariant::S4));
+        assert_eq!(succeeds, expected);
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Hands that meddle at the worst moment, again and again, or wake the daemon for nothing.
 
 use emulator::core::Service;
+use jiff::SignedDuration;
 use serde_json::json;
 use simulation::furniture::CLUSTER;
 
@@ -122,7 +123,13 @@ fn what_aws_accepts_and_does_not_take_is_sent_once() {
         until_synced(world, &["api"]).await;
         let ignored = json!({ "operation": "UpdateService", "effect": "ignored" });
         world.set_faults(&json!({ "rules": [ignored] }));
-        let from = world.clock.now();
+        let mark = |world: &World| {
+            let tags = world.service("api").service["tags"].clone();
+            let tags = tags.as_array().cloned().unwrap_or_default();
+            tags.into_iter()
+                .find(|tag| tag["key"] == "evenkeel:applied")
+        };
+        let (from, before) = (world.clock.now(), mark(world));
         world.describe(Manifest {
             grace: Some(45),
             ..api("1")
@@ -131,11 +138,38 @@ fn what_aws_accepts_and_does_not_take_is_sent_once() {
         let told = world.told("api").unwrap();
         assert_eq!(told.phase, Phase::Degraded);
         assert!(told.message.contains("did not take"), "{told:?}");
+        // It is not as its manifest says.
+        assert_eq!(mark(world), before);
         from
     });
     let mut writes = writes(&journal, from, Timestamp::MAX);
     writes.retain(|write| write.contains("UpdateService"));
     assert_eq!(writes.len(), 1, "{writes:#?}");
+}
+
+#[test]
+fn what_a_hand_changes_while_a_call_is_late_is_seen_before_the_next_one() {
+    // The reply to the one that deploys comes after four seconds; meanwhile another hand changes the count.
+    let (edited, journal) = judged(SEED, async |world| {
+        furnish(world);
+        world.start();
+        until_synced(world, &["api"]).await;
+        let late = json!({ "operation": "UpdateService", "effect": { "delay": { "seconds": 4 } } });
+        world.set_faults(&json!({ "rules": [late] }));
+        world.describe(api("2"));
+        let edited = world.clock.now();
+        world.pass(2 * SECOND).await;
+        world.update("api", json!({ "desiredCount": 5 }));
+        world.pass(4 * SECOND).await;
+        world.clear_faults();
+        until_synced(world, &["api"]).await;
+        assert_eq!(world.service("api").service["desiredCount"], 2);
+        world.rest(2 * MINUTE).await;
+        edited
+    });
+    let writes = writes(&journal, edited, Timestamp::MAX);
+    let updates = writes.iter().filter(|one| one.contains("UpdateService"));
+    assert_eq!(updates.count(), 2, "{writes:#?}");
 }
 
 #[test]
@@ -161,4 +195,27 @@ fn many_services_that_another_hand_changes_at_once_are_not_deployed() {
         from
     });
     assert_eq!(writes(&journal, from, Timestamp::MAX), [""; 0]);
+}
+
+#[test]
+fn a_service_that_another_hand_deletes_is_created_again_as_soon_as_it_is_gone() {
+    let ((gone, created), _) = judged(SEED, async |world| {
+        furnish(world);
+        world.start();
+        until_synced(world, &["api"]).await;
+        let input = json!({ "cluster": CLUSTER, "service": "api", "force": true });
+        world.call(Service::Ecs, "DeleteService", input);
+        let is_gone = |world: &World| world.service("api").service.is_null();
+        world.until(2 * MINUTE, "gone", is_gone).await;
+        let gone = world.clock.now();
+        world
+            .until(MINUTE, "created", |world| !is_gone(world))
+            .await;
+        let created = world.clock.now();
+        until_synced(world, &["api"]).await;
+        world.rest(MINUTE).await;
+        (gone, created)
+    });
+    let took = created.duration_since(gone);
+    assert!(took <= SignedDuration::from_secs(5), "{took:?}");
 }
