@@ -7,13 +7,16 @@ use std::{
 
 /// Every module of the reconciler, lowest first. A module may use those on lower lines only.
 const LAYERS: &[&[&str]] = &[
-    &["document", "tags", "manifest", "backoff", "metrics", "log"],
+    &["document", "tags", "backoff", "log"],
+    &["manifest"],
     &["normal", "shape"],
     &["diff"],
     &["observed", "event", "home"],
     &["desired"],
     &["init", "plan"],
-    &["status", "aws"],
+    &["status"],
+    &["metrics"],
+    &["aws"],
     &["reconcile", "source", "lease"],
     &["daemon"],
     &["local"],
