@@ -7,7 +7,7 @@ RECORD := $(CURDIR)/target/operations
 DENY_ADVISORIES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint static terraform-check fmt soak bench-api bench-fleet race-cache-aio
+.PHONY: help setup up test lint fuzz static terraform-check fmt soak bench-api bench-fleet race-cache-aio
 # A target is a way through the whole; two at once would fight for Cargo's lock.
 .NOTPARALLEL:
 
@@ -35,6 +35,7 @@ test: ## Run all tests, with a PostgreSQL and a Redis that end with them
 lint: ## Check format, lints, the build without `local`, licences, bans and sources
 	@scripts/setup --lint
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@# Not among all targets, since it is no test by itself.
 	cargo clippy --workspace --test policy --locked -- -D warnings
@@ -48,6 +49,10 @@ static: ## Build the images' executables, and run them as a container would: in 
 	@scripts/setup --static
 	@cargo build --workspace --locked
 	@executables=$$(scripts/static) && scripts/check-static $$executables
+
+fuzz: ## Throw bytes at what reads manifests and AWS's answers; FUZZ_SECONDS=30 for each
+	@scripts/setup --fuzz
+	@scripts/fuzz
 
 # HISTORIES=10000 and SOAK_SEED=1: tests/README.md.
 soak: ## Check for longer: random histories of the reconciler, then what clients of the API see; HISTORIES=10000, SOAK_SECONDS=600
@@ -83,3 +88,4 @@ terraform-check: ## Check terraform/ with its own tools; needs its registry, no 
 
 fmt: ## Format the code
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
