@@ -217,17 +217,10 @@ pub(super) fn create_service(desired: &Desired, definition: &str) -> Step {
     input.insert("cluster".to_owned(), json!(manifest.cluster));
     input.insert("serviceName".to_owned(), json!(manifest.name));
     input.insert("taskDefinition".to_owned(), json!(definition));
-    let is_daemon = desired
-        .service
-        .get("schedulingStrategy")
-        .and_then(Value::as_str)
-        == Some("DAEMON");
-    if !is_daemon {
-        input.insert(
-            "desiredCount".to_owned(),
-            json!(manifest.desired_count.unwrap_or(manifest.initial_count)),
-        );
-    }
+    input.insert(
+        "desiredCount".to_owned(),
+        json!(manifest.desired_count.unwrap_or(manifest.initial_count)),
+    );
     input.extend(desired.service.clone());
     input.insert("tags".to_owned(), tags::to_list(&desired.service_tags()));
     step(Write::CreateService, Value::Object(input))
