@@ -208,6 +208,24 @@ mod tests {
     }
 
     #[test]
+    fn what_the_manifest_does_not_mention_is_named_field_by_field() {
+        let found = of_services(
+            json!({}),
+            json!({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-a"], "assignPublicIp": "ENABLED"}}}),
+        );
+        let mut named: Vec<_> = found.iter().map(|one| one.path.as_str()).collect();
+        named.sort_unstable();
+        let place = "service.networkConfiguration.awsvpcConfiguration";
+        assert_eq!(
+            named,
+            [
+                format!("{place}.assignPublicIp"),
+                format!("{place}.subnets")
+            ]
+        );
+    }
+
+    #[test]
     fn a_conditional_default_is_left_alone_unless_mentioned() {
         assert_eq!(
             of_services(json!({}), json!({"availabilityZoneRebalancing": "ENABLED"})),

@@ -53,8 +53,7 @@ impl Lessons {
         let differences = differences.into_iter();
         let now_repaired = differences.map(|one| (one.pointer.clone(), now));
         self.repaired.extend(now_repaired);
-        self.repaired
-            .retain(|(_, at)| now.duration_since(*at) < WITHIN);
+        self.repaired.retain(|(_, at)| is_recent(*at, now));
     }
 
     /// Whether AWS has accepted this before without taking it.
@@ -64,11 +63,16 @@ impl Lessons {
 
     /// Whether somebody keeps changing this field back.
     pub(super) fn is_contested(&self, difference: &Difference, now: Timestamp) -> bool {
-        let recent = self.repaired.iter().filter(|(pointer, at)| {
-            *pointer == difference.pointer && now.duration_since(*at) < WITHIN
-        });
+        let recent = self
+            .repaired
+            .iter()
+            .filter(|(pointer, at)| *pointer == difference.pointer && is_recent(*at, now));
         recent.count() >= REPAIRS
     }
+}
+
+fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) < WITHIN
 }
 
 #[cfg(test)]
@@ -114,6 +118,15 @@ mod tests {
             assert!(!lessons.is_contested(&field, minute(at * 31)));
         }
         assert!(lessons.repaired.len() <= REPAIRS);
+    }
+
+    #[test]
+    fn a_manifest_keeps_its_lessons_until_it_changes() {
+        let (mut lessons, field) = (Lessons::default(), difference("/service/x"));
+        lessons.under("one").note_not_taken(vec![field.clone()]);
+        assert!(lessons.under("one").is_not_taken(&field));
+        assert!(!lessons.under("two").is_not_taken(&field));
+        assert!(!lessons.under("one").is_not_taken(&field));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     desired::Desired,
     manifest::Manifest,
     observed::{Observed, Outcome, PastDeployment, Targets},
-    plan::{Cause, Incident, Lessons, Plan, plan},
+    plan::{Cause, Incident, Lessons, Plan, needs_history, plan},
     tags,
 };
 
@@ -74,8 +74,10 @@ fn planned(desired: &Desired, observed: &Observed) -> Plan {
 #[test]
 fn after_the_grace_period_the_mark_is_written_and_the_tasks_are_replaced() {
     let desired = desired(&watched("redeploy"), "1");
-    assert!(planned(&desired, &seen(&desired, 1, 1_119)).is_empty());
-    let plan = planned(&desired, &seen(&desired, 1, 1_120));
+    let (early, due) = (seen(&desired, 1, 1_119), seen(&desired, 1, 1_120));
+    assert!(planned(&desired, &early).is_empty() && !needs_history(&desired, &early));
+    assert!(needs_history(&desired, &due));
+    let plan = planned(&desired, &due);
     assert_eq!(operations(&plan), ["TagResource", "UpdateService"]);
     assert_eq!(plan.cause, Some(Cause::TargetHealth));
     assert_eq!(plan.steps[1].input["forceNewDeployment"], true);

@@ -6,7 +6,7 @@ use super::{desired, in_sync, manifest, manifest_with, operations, revision, wit
 use crate::{
     desired::Desired,
     observed::{Observed, Outcome, PastDeployment, Revision, TaskFailure},
-    plan::{Blocked, Cause, Lessons, plan},
+    plan::{Blocked, Cause, Lessons, needs_history, plan},
     tags,
 };
 
@@ -53,6 +53,11 @@ fn what_failed_is_held_and_the_rest_is_still_repaired() {
     assert_eq!(
         hold.image,
         "123456789012.dkr.ecr.us-east-1.amazonaws.com/api:crashes"
+    );
+    assert_eq!(
+        hold.what(),
+        "api:crashes",
+        "the grace period starts no tasks"
     );
     assert_eq!(operations(&held), ["UpdateService"]);
     assert!(!held.starts_deployment());
@@ -114,9 +119,11 @@ fn a_stalled_service_is_started_again_only_when_someone_says_so() {
     );
 
     let mut held = stalled(in_sync(&desired));
+    assert!(needs_history(&desired, &held));
     held.history = vec![failed(&desired, revision(&desired, 1), "arn:failed")];
     let held_plan = plan(&desired, &held, &Lessons::default());
-    assert!(held_plan.hold.is_some() && held_plan.steps.is_empty());
+    assert!(held_plan.steps.is_empty());
+    assert_eq!(held_plan.hold.unwrap().what(), "api:1.0.0");
 
     let forgiven = with_service(held, |service| {
         service["tags"]
@@ -147,6 +154,21 @@ fn a_first_revision_that_omits_load_balancers_is_still_recognised() {
             .hold
             .is_some()
     );
+}
+
+#[test]
+fn a_revision_says_which_version_the_latest_was() {
+    let latest = manifest_with(|text| {
+        text.replace(
+            "    launchType: FARGATE\n",
+            "    launchType: FARGATE\n    platformVersion: LATEST\n",
+        )
+    });
+    let desired = desired(&latest, "1");
+    let mut observed = stalled(in_sync(&desired));
+    observed.history = vec![failed(&desired, revision(&desired, 1), "arn:failed")];
+    let plan = plan(&desired, &observed, &Lessons::default());
+    assert!(plan.hold.is_some());
 }
 
 #[test]
@@ -194,6 +216,25 @@ fn a_field_of_the_service_that_failed_is_held_and_the_definition_is_not() {
         next.hold.is_none() && next.starts_deployment(),
         "with the old group"
     );
+}
+
+#[test]
+fn an_image_and_a_field_that_failed_together_are_both_named_and_each_alone_is_another() {
+    let before = desired(&manifest(), "1");
+    let group = |text: String| text.replace("[sg-1]", "[sg-deleted]");
+    let image = |text: String| text.replace("1.0.0", "1.1.0");
+    let after = desired(&manifest_with(|text| group(image(text))), "2");
+    let observed = Observed {
+        history: vec![failed(&after, revision(&after, 2), "arn:failed")],
+        ..in_sync(&before)
+    };
+    let held = plan(&after, &observed, &Lessons::default());
+    let place = "service.networkConfiguration.awsvpcConfiguration.securityGroups";
+    assert_eq!(held.hold.unwrap().what(), format!("api:1.1.0 with {place}"));
+    for (manifest, digest) in [(manifest_with(image), "2"), (manifest_with(group), "1")] {
+        let alone = plan(&desired(&manifest, digest), &observed, &Lessons::default());
+        assert!(alone.hold.is_none() && alone.starts_deployment());
+    }
 }
 
 #[test]

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::{desired, in_sync, manifest, manifest_with, operations, with_service};
 use crate::{
+    diff::Difference,
     observed::Observed,
-    plan::{Blocked, Cause, Lessons, plan},
+    plan::{Blocked, Cause, Lessons, Plan, plan, tagging},
 };
 
 fn with_tag(observed: Observed, key: &str, value: Option<&str>) -> Observed {
@@ -99,4 +100,65 @@ fn a_dropped_label_is_taken_away_before_it_is_forgotten() {
     assert_eq!(plan.steps[0].input["tagKeys"], json!(["team"]));
     let mended: Vec<_> = plan.mended().collect();
     assert_eq!(mended.len(), 2, "{mended:?}");
+}
+
+/// The paths of what a plan mends.
+fn mended(plan: &Plan) -> Vec<&str> {
+    plan.mended().map(|one| one.path.as_str()).collect()
+}
+
+#[test]
+fn a_label_that_aws_does_not_take_is_not_taken_for_mended() {
+    let (squad, team, tier) = (
+        "service.tags[squad]",
+        "service.tags[team]",
+        "service.tags[tier]",
+    );
+    let labelled = |labels: &str| {
+        let labels = format!("labels: {labels}");
+        let manifest = manifest_with(|text| text.replace("labels: {team: shop}", &labels));
+        desired(&manifest, "1")
+    };
+    let both = labelled("{team: shop, tier: web}");
+    let refused = |first: &Plan| {
+        let mut lessons = Lessons::default();
+        let is_team = |one: &&Difference| one.path == team;
+        lessons.note_not_taken(first.differences.iter().filter(is_team).cloned().collect());
+        lessons
+    };
+
+    let drifted = with_tag(in_sync(&both), "team", Some("other"));
+    let drifted = with_tag(drifted, "tier", Some("other"));
+    let first = plan(&both, &drifted, &Lessons::default());
+    assert_eq!(mended(&first), [team, tier]);
+    let second = plan(&both, &drifted, &refused(&first));
+    assert_eq!(mended(&second), [tier]);
+
+    let dropped = labelled("{squad: shop}");
+    let first = plan(&dropped, &in_sync(&both), &Lessons::default());
+    assert_eq!(mended(&first), [squad, team, tier]);
+    let second = plan(&dropped, &in_sync(&both), &refused(&first));
+    assert_eq!(mended(&second), [squad, tier]);
+}
+
+#[test]
+fn what_has_a_name_elsewhere_is_no_label() {
+    for (path, pointer) in [
+        (
+            "taskDefinition.containerDefinitions[side]",
+            "/taskDefinition/containerDefinitions/side",
+        ),
+        (
+            "service.volumeConfigurations[data]",
+            "/service/volumeConfigurations/data",
+        ),
+    ] {
+        let named = Difference {
+            path: path.to_owned(),
+            pointer: pointer.to_owned(),
+            desired: Value::Null,
+            live: Value::Null,
+        };
+        assert_eq!(tagging::label_of(&named), None);
+    }
 }

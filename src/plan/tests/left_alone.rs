@@ -27,6 +27,32 @@ fn nothing_of_others_is_touched() {
 }
 
 #[test]
+fn what_has_no_owner_is_taken_over_where_the_manifest_says_so() {
+    let adopting = manifest_with(|text| text + "  adopt: true\n");
+    let desired = desired(&adopting, "1");
+    let unowned = with_service(in_sync(&desired), |service| service["tags"] = json!([]));
+    let plan = plan(&desired, &unowned, &Lessons::default());
+    assert_eq!(plan.blocked, []);
+    let owner = json!([{"key": tags::OWNER, "value": "me/prod/api"}]);
+    assert_eq!(plan.steps[0].operation, Write::TagResource);
+    assert_eq!(plan.steps[0].input["tags"], owner);
+}
+
+#[test]
+fn what_is_being_deleted_is_waited_for() {
+    let desired = desired(&manifest(), "1");
+    let draining = with_service(in_sync(&desired), |service| {
+        service["status"] = json!("DRAINING");
+        service["desiredCount"] = json!(0);
+    });
+    let plan = plan(&desired, &draining, &Lessons::default());
+    assert_eq!(
+        (plan.steps.len(), plan.blocked),
+        (0, vec![Blocked::Draining])
+    );
+}
+
+#[test]
 fn a_service_is_not_created_on_a_target_group_that_another_has() {
     let desired = desired(&manifest(), "1");
     let observed = Observed {
@@ -63,11 +89,13 @@ fn what_update_service_cannot_change_is_said_and_never_sent() {
 fn what_aws_did_not_take_is_not_sent_again() {
     let desired = desired(&manifest(), "1");
     let drifted = with_service(in_sync(&desired), |service| {
-        service["enableExecuteCommand"] = json!(true)
+        service["enableExecuteCommand"] = json!(true);
+        service["launchType"] = json!("EC2");
     });
     let first = plan(&desired, &drifted, &Lessons::default());
     let remaining = crate::plan::not_taken(&desired, &first, drifted.service.as_ref().unwrap());
-    assert_eq!(remaining.len(), 1);
+    let names: Vec<_> = remaining.iter().map(Difference::member).collect();
+    assert_eq!(names, ["enableExecuteCommand"], "nothing else was sent");
     let second = plan(&desired, &drifted, &not_taken(remaining));
     assert_eq!(second.steps, []);
 }
@@ -133,6 +161,7 @@ fn the_retention_of_a_log_group_is_changed_only_where_it_is_ours() {
         &Lessons::default(),
     );
     assert_eq!(operations(&ours), ["PutRetentionPolicy"]);
+    assert!(ours.mended().eq(&ours.differences));
     assert_eq!(ours.cause, Some(Cause::Drift));
 
     let reporting = super::desired(

@@ -6,6 +6,8 @@ mod images;
 mod labels;
 mod left_alone;
 mod overdue;
+mod reasons;
+mod revisions;
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use crate::{
     manifest::{self, Manifest, Options, References},
     normal::Form,
     observed::{Image, LiveService, LogGroup, Observed, Pinned, Revision},
-    plan::{Blocked, Cause, Lessons, Plan, REGISTERED, Write, plan},
+    plan::{Blocked, Cause, Lessons, Plan, REGISTERED, Step, Write, needs_history, plan},
     tags,
 };
 
@@ -197,6 +199,15 @@ fn what_is_missing_is_created_in_order_and_once() {
         ]
     );
     assert_eq!(first.steps[3].input["taskDefinition"], REGISTERED);
+    assert_eq!(first.steps[3].input["desiredCount"], 2);
+    let of_log_group = first
+        .steps
+        .iter()
+        .map(|one| one.operation.is_of_log_group());
+    assert!(of_log_group.eq([true, true, false, false]));
+    // The service must be as it was planned for.
+    let of_service = first.steps.iter().map(Step::changes_service);
+    assert!(of_service.eq([false, false, false, true]));
     // The reply was lost: the revision is there, and is used.
     let registered = Observed {
         revisions: vec![revision(&desired, 1)],
@@ -206,6 +217,28 @@ fn what_is_missing_is_created_in_order_and_once() {
         operations(&plan(&desired, &registered, &Lessons::default())),
         ["CreateLogGroup", "PutRetentionPolicy", "CreateService"]
     );
+}
+
+#[test]
+fn a_service_begins_with_the_count_of_its_manifest() {
+    for (count, initial, tasks) in [
+        ("    desiredCount: 3\n", "", 3),
+        ("", "  initialCount: 4\n", 4),
+        ("", "", 1),
+    ] {
+        let manifest = manifest_with(|text| text.replace("    desiredCount: 2\n", count) + initial);
+        let desired = desired(&manifest, "1");
+        let nothing = Observed {
+            service: None,
+            definition: None,
+            ..in_sync(&desired)
+        };
+        let plan = plan(&desired, &nothing, &Lessons::default());
+        assert_eq!(
+            plan.steps[1].input["desiredCount"], tasks,
+            "{count}{initial}"
+        );
+    }
 }
 
 #[test]
@@ -226,6 +259,7 @@ fn an_edited_tag_registers_and_updates() {
         plan.steps[1].input.keys().collect::<Vec<_>>(),
         ["cluster", "service", "taskDefinition"]
     );
+    assert!(plan.mended().eq(&plan.differences));
 }
 
 #[test]
@@ -287,56 +321,6 @@ fn a_removed_label_is_removed() {
 }
 
 #[test]
-fn old_revisions_go_and_what_runs_stays() {
-    let manifest = manifest_with(|text| text + "  rollout: {keepRevisions: 2}\n");
-    let desired = desired(&manifest, "1");
-    let revisions: Vec<_> = (1..=5)
-        .rev()
-        .map(|number| revision(&desired, number))
-        .collect();
-    let plan = plan(
-        &desired,
-        &Observed {
-            revisions,
-            ..in_sync(&desired)
-        },
-        &Lessons::default(),
-    );
-    let given_up: Vec<_> = plan
-        .steps
-        .iter()
-        .map(|step| step.input["taskDefinition"].as_str().unwrap())
-        .collect();
-    let ends: Vec<_> = given_up
-        .iter()
-        .map(|arn| arn.rsplit(':').next().unwrap())
-        .collect();
-    assert_eq!(ends, ["2", "3"], "1 runs, 5 and 4 are kept");
-}
-
-#[test]
-fn a_definition_that_aws_does_not_take_is_registered_once() {
-    let desired = desired(&manifest(), "1");
-    let mut registered = revision(&desired, 1);
-    registered.document["containerDefinitions"][0]["environment"] = json!([]);
-    let remaining = crate::plan::not_registered(&desired, &registered.document);
-    assert_eq!(remaining.len(), 1);
-    let observed = Observed {
-        service: Some(service(&desired, &registered)),
-        revisions: vec![registered.clone()],
-        definition: Some(registered),
-        ..in_sync(&desired)
-    };
-    let plan = plan(&desired, &observed, &not_taken(remaining));
-    assert_eq!(plan.steps, []);
-    assert!(
-        matches!(plan.blocked[..], [Blocked::NotTaken(_)]),
-        "{:?}",
-        plan.blocked
-    );
-}
-
-#[test]
 fn a_removed_list_is_sent_as_an_empty_one() {
     let desired = desired(&manifest(), "1");
     let balanced = with_service(in_sync(&desired), |service| {
@@ -351,26 +335,6 @@ fn a_removed_list_is_sent_as_an_empty_one() {
         (&input["loadBalancers"], &input["volumeConfigurations"]),
         (&json!([]), &json!([]))
     );
-}
-
-#[test]
-fn nothing_is_given_up_while_a_deployment_runs() {
-    let manifest = manifest_with(|text| text + "  rollout: {keepRevisions: 1}\n");
-    let desired = desired(&manifest, "1");
-    let revisions: Vec<_> = (1..=3)
-        .rev()
-        .map(|number| revision(&desired, number))
-        .collect();
-    let rolling = with_service(
-        Observed {
-            revisions,
-            ..in_sync(&desired)
-        },
-        |service| {
-            service["deployments"][0]["rolloutState"] = json!("IN_PROGRESS");
-        },
-    );
-    assert_eq!(plan(&desired, &rolling, &Lessons::default()).steps, []);
 }
 
 #[test]
@@ -389,6 +353,18 @@ fn what_changes_by_itself_does_not_make_a_plan_stale() {
         service["desiredCount"] = json!(9)
     });
     assert_ne!(before.basis(), edited.service.unwrap().basis());
+}
+
+#[test]
+fn the_past_is_asked_for_only_where_something_starts_or_has_failed() {
+    let before = desired(&manifest(), "1");
+    let after = desired(&manifest_with(|text| text.replace("1.0.0", "1.1.0")), "2");
+    assert!(needs_history(&after, &in_sync(&before)));
+    assert!(!needs_history(&before, &in_sync(&before)));
+    let scaled = with_service(in_sync(&before), |service| {
+        service["desiredCount"] = json!(5)
+    });
+    assert!(!needs_history(&before, &scaled));
 }
 
 #[test]

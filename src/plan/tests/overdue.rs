@@ -7,7 +7,7 @@ use super::{desired, in_sync, manifest, manifest_with, operations, revision, wit
 use crate::{
     desired::Desired,
     observed::{Observed, Outcome, PastDeployment, Progress},
-    plan::{Lessons, plan},
+    plan::{Lessons, needs_history, plan},
 };
 
 fn at(seconds: i64) -> Timestamp {
@@ -47,11 +47,10 @@ fn rolling(desired: &Desired, now: i64) -> Observed {
 #[test]
 fn an_overdue_rollout_is_taken_back_by_its_own_deployment() {
     let desired = desired(&manifest(), "1");
-    assert_eq!(
-        plan(&desired, &rolling(&desired, 1_899), &Lessons::default()).steps,
-        []
-    );
-    let plan = plan(&desired, &rolling(&desired, 1_900), &Lessons::default());
+    let (early, due) = (rolling(&desired, 1_899), rolling(&desired, 1_900));
+    assert_eq!(plan(&desired, &early, &Lessons::default()).steps, []);
+    assert!(!needs_history(&desired, &early) && needs_history(&desired, &due));
+    let plan = plan(&desired, &due, &Lessons::default());
     assert_eq!(operations(&plan), ["StopServiceDeployment"]);
     let input = &plan.steps[0].input;
     assert_eq!(input["serviceDeploymentArn"], "running");
