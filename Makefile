@@ -7,7 +7,7 @@ RECORD := $(CURDIR)/target/operations
 DENY_ADVISORIES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint fuzz static terraform-check fmt soak bench-api bench-fleet race-cache-aio
+.PHONY: help setup up test lint fuzz mutants static terraform-check fmt soak bench-api bench-fleet race-cache-aio
 # A target is a way through the whole; two at once would fight for Cargo's lock.
 .NOTPARALLEL:
 
@@ -53,6 +53,10 @@ static: ## Build the images' executables, and run them as a container would: in 
 fuzz: ## Throw bytes at what reads manifests and AWS's answers; FUZZ_SECONDS=30 for each
 	@scripts/setup --fuzz
 	@scripts/fuzz
+
+mutants: ## Change `plan`, `diff` and `backoff` in every way, and see whether a test notices; MUTANTS=REGEX for some
+	@scripts/setup --mutants
+	@scripts/mutants
 
 # HISTORIES=10000 and SOAK_SEED=1: tests/README.md.
 soak: ## Check for longer: random histories of the reconciler, then what clients of the API see; HISTORIES=10000, SOAK_SECONDS=600
