@@ -68,7 +68,12 @@ fn refused(report: &Report<'_>, text: &str) -> Option<Diagnostic> {
     }
     let (mut line, mut column) = (1, 1);
     for (at, character) in text.char_indices() {
-        let control = character.is_control() && !matches!(character, '\n' | '\r' | '\t' | '\u{85}');
+        let control = match character {
+            // Alone it ends a line of YAML's, and of few editors': messages would name another line than people see.
+            '\r' => !text.get(at..).is_some_and(|rest| rest.starts_with("\r\n")),
+            '\n' | '\t' | '\u{85}' => false,
+            _ => character.is_control(),
+        };
         if control || character == OPEN || character == CLOSE {
             let message = format!("the character U+{:04X} may not be here", character as u32);
             return Some(Diagnostic {

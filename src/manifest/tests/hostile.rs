@@ -144,6 +144,11 @@ fn control_characters_and_tabs_are_errors_with_a_place() {
     assert!(
         refused("a: \u{e000}\n").starts_with("m.yaml:1:4: the character U+E000 may not be here")
     );
+    // What came after it was said to be a line further down.
+    assert!(
+        refused("a: b\rc: d\n").starts_with("m.yaml:1:5: the character U+000D may not be here")
+    );
+    assert_eq!(refused("a: b\r\n"), refused("a: b\n"));
     let message = refused("a:\n\tb: c\n");
     assert!(
         message.starts_with("m.yaml:2:2: not YAML:") && message.contains("tab"),

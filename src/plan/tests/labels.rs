@@ -142,23 +142,23 @@ fn a_label_that_aws_does_not_take_is_not_taken_for_mended() {
 }
 
 #[test]
-fn nothing_else_that_is_found_by_its_key_is_a_label() {
+fn what_has_a_name_elsewhere_is_no_label() {
     for (path, pointer) in [
         (
             "taskDefinition.containerDefinitions[side]",
             "/taskDefinition/containerDefinitions/side",
         ),
         (
-            "service.capacityProviderStrategy[FARGATE]",
-            "/service/capacityProviderStrategy/FARGATE",
+            "service.volumeConfigurations[data]",
+            "/service/volumeConfigurations/data",
         ),
     ] {
-        let difference = Difference {
+        let named = Difference {
             path: path.to_owned(),
             pointer: pointer.to_owned(),
             desired: Value::Null,
             live: Value::Null,
         };
-        assert_eq!(tagging::label_of(&difference), None, "{path}");
+        assert_eq!(tagging::label_of(&named), None);
     }
 }
