@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
-    aws::{Ahead, Aws, AwsError, Operation, ecs, observe::object},
+    aws::{Ahead, Aws, AwsError, Class, Operation, ecs, observe::object},
     document::{self, Document},
     manifest::Manifest,
     observed::{Outcome, PastDeployment, TaskFailure},
@@ -13,6 +14,8 @@ use crate::{
 
 /// How many deployments are looked at; DescribeServiceDeployments and DescribeServiceRevisions take no more at once.
 const LOOKED_AT: u32 = 20;
+/// For how long ECS surely lists a deployment: it keeps them for 90 days (API_ListServiceDeployments).
+const LISTED_FOR: SignedDuration = SignedDuration::from_hours(24 * 89);
 
 /// What does not change once it is known.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ pub(super) struct Past {
     revisions: HashMap<String, Document>,
     /// Why the tasks of a failed deployment stopped, by the deployment's ARN.
     failures: HashMap<String, TaskFailure>,
+    /// When the newest deployment began that has been listed. A list without any is then no list.
+    newest: Option<Timestamp>,
 }
 
 impl Aws {
@@ -51,6 +56,14 @@ impl Aws {
             Some(listed) => listed?,
             None => self.list_deployments(cluster, name).await?,
         };
+        let is_listed = |newest: Timestamp| self.clock().now().duration_since(newest) < LISTED_FOR;
+        if listed.is_empty() && past.newest.is_some_and(is_listed) {
+            return Err(not_listed(name));
+        }
+        let began = listed
+            .iter()
+            .filter_map(|one| document::time(one, "createdAt"));
+        past.newest = began.max().or(past.newest);
         if listed.iter().all(has_succeeded) {
             return Ok(listed.iter().map(told_by_list).collect());
         }
@@ -234,6 +247,16 @@ fn all_told<'a>(
         Ok(())
     } else {
         Err(AwsError::unreadable(operation))
+    }
+}
+
+/// Nothing is said of deployments that there have been.
+fn not_listed(name: &str) -> AwsError {
+    AwsError {
+        operation: "ecs:ListServiceDeployments".to_owned(),
+        class: Class::Transient,
+        code: "failures".to_owned(),
+        message: format!("none of the deployments of {name} is listed, and there have been some"),
     }
 }
 

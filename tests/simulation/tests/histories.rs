@@ -243,6 +243,40 @@ fn each_lost_reply_to_a_registration_may_leave_a_copy_while_lists_are_stale() {
     );
 }
 
+#[test]
+fn a_list_without_the_deployments_that_there_have_been_is_no_list() {
+    let lost = Fault {
+        what: Wrong::PageLost,
+        of: Calls::Lists,
+        percent: 100,
+    };
+    passes(
+        1_078_763_884_103_387_952,
+        &[Kind::Plain],
+        &[
+            (1, Deed::Edit(0, Edit::Tag(4))),
+            (60, Deed::Edit(0, Edit::Environment(0))),
+            (1, Deed::Push(0, 4, Release::NeverStarts)),
+            (125, Deed::Faults(vec![lost], 24)),
+        ],
+    );
+}
+
+#[test]
+fn what_falls_out_and_is_not_listed_either_looks_as_if_it_were_missing() {
+    let fault = |what| Fault {
+        what,
+        of: Calls::All,
+        percent: 100,
+    };
+    let faults = vec![fault(Wrong::PageLost), fault(Wrong::Partial)];
+    passes(
+        10_478_198_034_789_380_844,
+        &[Kind::Plain],
+        &[(3, Deed::Faults(faults, 5))],
+    );
+}
+
 /// Plays the history of a seed. One that fails is made as small as it can be.
 fn try_seed(seed: u64) -> Option<String> {
     let mut bytes = [0; 32];

@@ -29,6 +29,15 @@ const LISTED_WITHIN: Duration = Duration::from_secs(60);
 /// A read that was asked so short a time ago may be answered yet, and be that of another service's pass.
 const ON_ITS_WAY: Duration = Duration::from_millis(100);
 
+/// What is called to create a service that there is not.
+const MADE_FIRST: [&str; 5] = [
+    "CreateLogGroup",
+    "PutRetentionPolicy",
+    "DeleteRetentionPolicy",
+    "RegisterTaskDefinition",
+    "CreateService",
+];
+
 #[derive(Default)]
 pub(super) struct Unknown {
     /// What a daemon has asked of a service and not been told, and since when; what has failed, since ever.
@@ -129,8 +138,11 @@ impl Unknown {
                     let follows = manifest.is_some_and(|manifest| manifest.track);
                     follows || self.resolved.get(&key) != manifest
                 }
-                // That it is missing has been said twice.
-                "DescribeServices" if operation == "CreateService" => !self.fallen.contains(&key),
+                "DescribeServices" if self.fallen.contains(&key) => {
+                    let creates = MADE_FIRST.contains(&operation.as_str());
+                    // That it is missing has been said twice.
+                    !creates || !is_proven(sent.by, change, at, bound)
+                }
                 _ => true,
             };
             is_due && is_asked_for

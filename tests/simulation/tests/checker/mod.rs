@@ -40,10 +40,10 @@ fn broken(journal: &[Entry]) -> Vec<Invariant> {
 }
 
 fn called(entry: &mut Entry) -> &mut Called {
-    match &mut entry.what {
-        What::Called(called) | What::Sent(called) => called,
-        other => panic!("it is no call: {other:?}"),
-    }
+    let (What::Called(called) | What::Sent(called)) = &mut entry.what else {
+        panic!("it is no call");
+    };
+    called
 }
 
 /// Where a daemon's call arrived, the n-th of this operation.

@@ -317,3 +317,24 @@ fn s8_what_falls_out_is_created_only_when_a_list_does_not_have_it_either() {
     assert_eq!(fallen("ACTIVE", false), [Invariant::S8]);
     assert_eq!(fallen("ACTIVE", true), [], "nobody can tell");
 }
+
+#[test]
+fn s8_what_a_service_that_falls_out_needs_first_is_made_only_when_a_list_does_not_have_it_either() {
+    // What is called to create it, after it has fallen out of the look; the list is moved to so long before.
+    let fallen = |listed_before: u64| {
+        let mut journal = ROLL_OUT.clone();
+        let create = sent(&journal, "CreateService", 0);
+        let group = sent(&journal, "CreateLogGroup", 0);
+        let look = before(&journal, group, "DescribeServices");
+        fall_out(called(&mut journal[look]));
+        let list = before(&journal, create, "ListServices");
+        let at = journal[group].at - Duration::from_secs(listed_before);
+        let list = journal.remove(list);
+        put(&mut journal, Entry { at, ..list });
+        let violations = judge(&journal).into_iter();
+        let mut of_group = violations.filter(|one| one.what.contains("CreateLogGroup"));
+        of_group.any(|one| one.of == Invariant::S8)
+    };
+    assert!(!fallen(59));
+    assert!(fallen(61));
+}
