@@ -201,17 +201,10 @@ fn create(world: &World, manifest: &manifest::Manifest) {
         if input["taskDefinition"] == REGISTERED {
             input["taskDefinition"].clone_from(&registered);
         }
-        let service = match step.operation {
-            Write::CreateLogGroup | Write::PutRetentionPolicy | Write::DeleteRetentionPolicy => {
-                Service::Logs
-            }
-            Write::RegisterTaskDefinition
-            | Write::DeregisterTaskDefinition
-            | Write::CreateService
-            | Write::UpdateService
-            | Write::StopServiceDeployment
-            | Write::TagResource
-            | Write::UntagResource => Service::Ecs,
+        let service = if step.operation.is_of_log_group() {
+            Service::Logs
+        } else {
+            Service::Ecs
         };
         let reply = world.call(service, step.operation.name(), input);
         if step.operation == Write::RegisterTaskDefinition {
