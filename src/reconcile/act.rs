@@ -13,6 +13,7 @@ use crate::{
 
 /// How long after the look right before it a plan may change a service.
 const FRESH: Duration = Duration::from_secs(1);
+
 /// Why a plan was not carried out to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {

@@ -79,7 +79,12 @@ pub async fn measure(world: &World, fleet: &mut Fleet) -> Figures {
 
     progress(
         &figures,
-        &format!("in peace: {:?} of CPU time a resync", figures.cpu),
+        &format!(
+            "in peace: {:?} of CPU time a resync, {} MiB of its own and {} at most",
+            figures.cpu,
+            figures.memory.at_rest >> 20,
+            figures.memory.most >> 20
+        ),
     );
 
     edit_one_by_one(world, fleet, &mut figures).await;
