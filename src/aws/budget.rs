@@ -162,6 +162,13 @@ impl Budget {
         }
     }
 
+    /// How many wait for a call of this bucket, who are so urgent. Each holds on to their line.
+    pub fn waiting(&self, bucket: Bucket, urgency: Urgency) -> usize {
+        let lines = locked(&self.lines);
+        let line = lines.get(&(bucket, urgency));
+        line.map_or(0, |line| Arc::strong_count(line) - 1)
+    }
+
     /// Takes one call, if there is one for this urgency.
     ///
     /// # Errors
@@ -256,6 +263,28 @@ mod tests {
         // A quarter of 20 per second, and what there was beyond the half that is left.
         let count = count.load(Ordering::Relaxed);
         assert!((300..=315).contains(&count), "{count}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_wait_are_counted_until_they_have_theirs_or_give_up() {
+        let (budget, bucket) = (Arc::new(Budget::default()), Bucket::LogRetention);
+        let waiting = || budget.waiting(bucket, Urgency::Resync);
+        assert_eq!(waiting(), 0);
+        let takes = || {
+            let budget = Arc::clone(&budget);
+            tokio::spawn(async move { budget.take(bucket, Urgency::Resync).await })
+        };
+        let mut all: Vec<_> = (0..4).map(|_| takes()).collect();
+        tokio::task::yield_now().await;
+        assert_eq!(waiting(), 3, "one had its call at once");
+        assert_eq!(budget.waiting(bucket, Urgency::Edit), 0);
+        all.remove(3).abort();
+        tokio::task::yield_now().await;
+        assert_eq!(waiting(), 2);
+        for one in all {
+            one.await.unwrap();
+        }
+        assert_eq!(waiting(), 0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,6 +53,9 @@ use crate::{metrics::Metrics, plan::Step};
 
 /// How long a look waits for what it asks in turn.
 const IN_TURN: Duration = Duration::from_secs(5);
+/// How many looks wait for the same, at most. With three kinds of turns, these never hold all the places that there are
+/// for looks; the others go on without.
+pub(crate) const WAIT_IN_TURN: usize = 10;
 
 /// When a call is taken from the budget.
 #[derive(Debug, Clone, Copy)]
@@ -124,9 +127,12 @@ impl Aws {
     }
 
     /// The same for one call of this bucket, which it takes from the budget now; `None` when that takes too long for
-    /// something that may as well be asked by the next look.
+    /// something that may as well be asked by the next look, or others wait for it already.
     async fn in_turn(&self, bucket: Bucket) -> Option<Self> {
         if let Pays::Now(urgency) = self.pays {
+            if self.budget.waiting(bucket, urgency) >= WAIT_IN_TURN {
+                return None;
+            }
             let began = Instant::now();
             let take = self.budget.take(bucket, urgency);
             let take = self.hurry.run_until_cancelled(take);

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::{
-    aws::{Ahead, Aws, AwsError, Class, Memory, Operation, ecs},
+    aws::{Ahead, Aws, AwsError, Bucket, Class, Memory, Operation, ecs},
     desired::{Desired, Settings},
     document::{self, Document},
     manifest::Manifest,
@@ -136,18 +136,23 @@ impl Aws {
             Some(_) => None,
             None => self.rival(manifest).await?,
         };
-        let revisions =
-            if self.needs_revisions(&desired, service.as_ref(), definition.as_ref(), memory) {
-                let listed = self.revisions(&desired, ahead).await?;
+        let payer = if is_registered(&desired, service.as_ref(), definition.as_ref()) {
+            self.counts_revisions(service.as_ref(), memory).await
+        } else {
+            Some(self.clone())
+        };
+        let revisions = match payer {
+            Some(payer) => {
+                let listed = self.revisions(&payer, &desired, ahead).await?;
                 let revisions = memory.with_registered(listed, aws_time);
                 if let Some(settled) = service.as_ref().filter(|service| service.is_settled()) {
                     let named = settled.task_definition().to_owned();
                     memory.tidied.keep(named, self.rotation.revisions);
                 }
                 revisions
-            } else {
-                Vec::new()
-            };
+            }
+            None => Vec::new(),
+        };
         let mut observed = Observed {
             service,
             definition,
@@ -168,35 +173,36 @@ impl Aws {
         Ok(Seen { desired, observed })
     }
 
-    /// When a definition has to be found or registered, and once for each that the service has come to name, in its turn, so
-    /// that old ones can be given up.
-    fn needs_revisions(
+    /// Once for each definition that the service has come to name, in its turn, so that old ones can be given up. Returns
+    /// who pays for the list.
+    async fn counts_revisions(
         &self,
-        desired: &Desired,
         service: Option<&LiveService>,
-        definition: Option<&Revision>,
         memory: &mut Memory,
-    ) -> bool {
-        let (Some(service), Some(definition)) = (service, definition) else {
-            return desired.definition.is_some();
-        };
-        let differs = !plan::not_registered(desired, &definition.document).is_empty();
-        let is_tidied = |of: &String| of == service.task_definition();
-        differs
-            || service.is_settled()
-                && !memory.tidied.value().is_some_and(is_tidied)
-                && memory.tidied.is_due(self.rotation.revisions)
+    ) -> Option<Self> {
+        let settled = service.filter(|service| service.is_settled())?;
+        let is_counted = |of: &String| of == settled.task_definition();
+        if memory.tidied.value().is_some_and(is_counted) {
+            return None;
+        }
+        let turn = self.rotation.revisions;
+        match memory.tidied.is_due(turn) {
+            true if turn.is_zero() => Some(self.clone()),
+            true => self.in_turn(Bucket::TaskDefinitionRead).await,
+            false => None,
+        }
     }
 
-    /// The active revisions of the manifest's family, newest first.
+    /// The active revisions of the manifest's family, newest first. `payer` asks for the list.
     async fn revisions(
         &self,
+        payer: &Self,
         desired: &Desired,
         ahead: &mut Ahead,
     ) -> Result<Vec<Revision>, AwsError> {
         let listed = match ahead.revisions.take() {
             Some(listed) => listed?,
-            None => self.list_revisions(&desired.manifest).await?,
+            None => payer.list_revisions(&desired.manifest).await?,
         };
         let mut revisions = Vec::new();
         for arn in listed {
@@ -221,6 +227,18 @@ impl Aws {
         )?;
         let arns = document::texts(&answer.document, "taskDefinitionArns");
         Ok(arns.map(str::to_owned).collect())
+    }
+}
+
+/// Whether no definition has to be found or registered.
+fn is_registered(
+    desired: &Desired,
+    service: Option<&LiveService>,
+    definition: Option<&Revision>,
+) -> bool {
+    match service.zip(definition) {
+        Some((_, definition)) => plan::not_registered(desired, &definition.document).is_empty(),
+        None => desired.definition.is_none(),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use self::lane::Lane;
 use crate::{
-    aws::{SERVICES_PER_CALL, Urgency},
+    aws::{SERVICES_PER_CALL, Urgency, WAIT_IN_TURN},
     backoff,
     daemon::board::Key,
     reconcile::Next,
@@ -22,6 +22,8 @@ const FOLLOW: Duration = Duration::from_secs(2);
 /// How much time each call has for itself by which such services are described: half of our share of DescribeServices, so
 /// that the others are looked at, too.
 const FOLLOWED: Duration = Duration::from_millis(400);
+/// How many are worked on at once: those that may wait for what is asked in turn, and three calls' worth of others.
+const PLACES: usize = 3 * (WAIT_IN_TURN + SERVICES_PER_CALL);
 /// How soon a service is looked at again when AWS was not as it had been planned for.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -87,9 +89,9 @@ impl Queue {
             entries: BTreeMap::new(),
             // An edit is looked at by itself.
             edits: Lane::new(16, 1, Duration::ZERO),
-            follows: Lane::new(40, SERVICES_PER_CALL, FOLLOW / 2),
+            follows: Lane::new(PLACES, SERVICES_PER_CALL, FOLLOW / 2),
             // A call for services of which some are not due yet costs no more than one for those that are.
-            resyncs: Lane::new(40, SERVICES_PER_CALL, resync / 4),
+            resyncs: Lane::new(PLACES, SERVICES_PER_CALL, resync / 4),
             busy: BTreeSet::new(),
             turn: None,
         }

@@ -106,6 +106,26 @@ fn what_is_ill_is_asked_about_at_each_look_and_not_in_its_turn() {
 }
 
 #[test]
+fn what_waits_for_its_turn_keeps_no_other_service_from_being_looked_at() {
+    World::run(SEED, async |world| {
+        // A turn over so many target groups takes 200 s, and all are due for it once in these.
+        let services = 400;
+        starts(world, services, 2).await;
+        let first = world.metrics().resync.get();
+        let mut longest: f64 = 0.0;
+        for _ in 0..400 {
+            world.pass(Duration::from_secs(1)).await;
+            let told = world.metrics().resync.get();
+            if told != first {
+                longest = longest.max(told);
+            }
+        }
+        assert!(longest > 0.0, "no turn has ended");
+        assert!(longest < 36.0, "a turn over the fleet took {longest} s");
+    });
+}
+
+#[test]
 fn an_edit_of_all_takes_as_long_as_the_quotas_want_it_to_and_no_place_meanwhile() {
     World::run(SEED, async |world| {
         let services = 60;
