@@ -1,5 +1,6 @@
 //! Which service is due when, and which are being worked on. Knows keys and times only; `now` is a parameter.
 
+mod denials;
 mod lane;
 
 use std::{
@@ -9,21 +10,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::lane::Lane;
-use crate::{
-    aws::{SERVICES_PER_CALL, Urgency, WAIT_IN_TURN},
-    backoff,
-    daemon::board::Key,
-    reconcile::Next,
-};
+use self::{denials::Denials, lane::Lanes};
+use crate::{aws::Urgency, backoff, daemon::board::Key, reconcile::Next};
 
 /// How soon a service is looked at again while something is under way, at the soonest.
 const FOLLOW: Duration = Duration::from_secs(2);
 /// How much time each call has for itself by which such services are described: half of our share of DescribeServices, so
 /// that the others are looked at, too.
 const FOLLOWED: Duration = Duration::from_millis(400);
-/// How many are worked on at once: those that may wait for what is asked in turn, and three calls' worth of others.
-const PLACES: usize = 3 * (WAIT_IN_TURN + SERVICES_PER_CALL);
 /// How soon a service is looked at again when AWS was not as it had been planned for.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -33,11 +27,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Queue {
     resync: Duration,
     entries: BTreeMap<Key, Entry>,
-    /// Those that wait, by how urgent they are. What is urgent has places of its own, so that it never waits for what is
-    /// not.
-    edits: Lane,
-    follows: Lane,
-    resyncs: Lane,
+    /// Those that wait.
+    lanes: Lanes,
+    denials: Denials,
     /// Those that are worked on, by when that began.
     busy: BTreeSet<(Instant, Key)>,
     turn: Option<Turn>,
@@ -87,11 +79,8 @@ impl Queue {
         Self {
             resync,
             entries: BTreeMap::new(),
-            // An edit is looked at by itself.
-            edits: Lane::new(16, 1, Duration::ZERO),
-            follows: Lane::new(PLACES, SERVICES_PER_CALL, FOLLOW / 2),
-            // A call for services of which some are not due yet costs no more than one for those that are.
-            resyncs: Lane::new(PLACES, SERVICES_PER_CALL, resync / 4),
+            lanes: Lanes::new(resync),
+            denials: Denials::default(),
             busy: BTreeSet::new(),
             turn: None,
         }
@@ -141,7 +130,7 @@ impl Queue {
     pub(super) fn take(&mut self, now: Instant) -> Vec<Batch> {
         let mut batches = Vec::new();
         for urgency in [Urgency::Edit, Urgency::Follow, Urgency::Resync] {
-            while let Some(keys) = self.lane(urgency).take(now) {
+            while let Some(keys) = self.take_batch(urgency, now) {
                 batches.push(Batch { urgency, keys });
             }
         }
@@ -161,6 +150,20 @@ impl Queue {
             });
         }
         batches
+    }
+
+    fn take_batch(&mut self, urgency: Urgency, now: Instant) -> Option<Vec<Key>> {
+        let lane = self.lanes.of(urgency);
+        let keys = lane.take(&self.denials, now)?;
+        if let Some((cluster, _)) = keys.first() {
+            self.denials.asked(cluster);
+        }
+        Some(keys)
+    }
+
+    /// AWS has said whether it lets us into a cluster. `random` is uniform in 0..1.
+    pub(super) fn answered(&mut self, cluster: &str, is_denied: bool, random: f64, now: Instant) {
+        self.denials.answered(cluster, is_denied, random, now);
     }
 
     /// The work on a service ended. `random` is uniform in 0..1.
@@ -185,7 +188,7 @@ impl Queue {
 
     /// How soon what is under way is looked at again, by how much is.
     fn follow(&self) -> Duration {
-        let turn = FOLLOWED.saturating_mul(self.follows.calls());
+        let turn = FOLLOWED.saturating_mul(self.lanes.follows.calls());
         FOLLOW.max(turn).min(self.resync)
     }
 
@@ -200,6 +203,7 @@ impl Queue {
         if let Some(turn) = &mut self.turn {
             turn.waiting_for.remove(key);
         }
+        self.denials.ended(&key.0, now);
         let Some(entry) = self.entries.get(key) else {
             return;
         };
@@ -211,7 +215,7 @@ impl Queue {
             State::Waiting { .. } => (None, Then::Wait),
         };
         if let Some(was) = was {
-            self.lane(was).ended(key);
+            self.lanes.of(was).ended(key);
         }
         match then {
             Then::Wait => self.wait(key, urgency, failures, due),
@@ -225,7 +229,7 @@ impl Queue {
     /// It waits now, wherever it was before.
     fn wait(&mut self, key: &Key, urgency: Urgency, failures: u32, due: Instant) {
         self.forget(key);
-        self.lane(urgency).insert(key, due);
+        self.lanes.of(urgency).insert(key, due);
         let entry = Entry {
             urgency,
             state: State::Waiting { due },
@@ -241,15 +245,7 @@ impl Queue {
             ..
         }) = self.entries.remove(key)
         {
-            self.lane(urgency).remove(key, due);
-        }
-    }
-
-    fn lane(&mut self, urgency: Urgency) -> &mut Lane {
-        match urgency {
-            Urgency::Edit => &mut self.edits,
-            Urgency::Follow => &mut self.follows,
-            Urgency::Resync => &mut self.resyncs,
+            self.lanes.of(urgency).remove(key, due);
         }
     }
 
@@ -264,7 +260,7 @@ impl Queue {
 
     /// How many are due and wait for a free place.
     pub(super) fn depth(&self, now: Instant) -> usize {
-        self.lanes().map(|lane| lane.depth(now)).sum()
+        self.lanes.all().map(|lane| lane.depth(now)).sum()
     }
 
     /// How long the longest running work has been running.
@@ -276,11 +272,10 @@ impl Queue {
 
     /// When the next service is due. `None` when only the end of some work, or a change, can make one so.
     pub(super) fn wake(&self) -> Option<Instant> {
-        self.lanes().filter_map(Lane::wake).min()
-    }
-
-    fn lanes(&self) -> impl Iterator<Item = &Lane> {
-        [&self.edits, &self.follows, &self.resyncs].into_iter()
+        self.lanes
+            .all()
+            .filter_map(|lane| lane.wake(&self.denials))
+            .min()
     }
 
     /// Those whose manifest is not gone.

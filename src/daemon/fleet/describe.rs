@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Done, Fleet};
 use crate::{
-    aws::{Ahead, Described, Rotation, Urgency},
+    aws::{Ahead, Class, Described, Rotation, Urgency},
     daemon::board::Key,
     manifest::{Manifest, ManifestSet},
 };
@@ -20,6 +20,14 @@ pub(super) struct Looked {
     pub(super) time: Timestamp,
     pub(super) urgency: Urgency,
     pub(super) ahead: Ahead,
+}
+
+impl Looked {
+    /// Whether AWS does not let us look.
+    pub(super) fn is_denied(&self) -> bool {
+        let error = self.described.as_ref().err();
+        error.is_some_and(|error| error.class == Class::Denied)
+    }
 }
 
 impl Fleet {

@@ -1,4 +1,4 @@
-//! Services that wait and are equally urgent.
+//! Services that wait, by how urgent they are.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,9 +7,50 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::daemon::board::Key;
+use crate::{
+    aws::{SERVICES_PER_CALL, Urgency, WAIT_IN_TURN},
+    daemon::{
+        board::Key,
+        queue::{FOLLOW, denials::Denials},
+    },
+};
 
-/// Those that wait, and how many are worked on.
+/// How many are worked on at once: those that may wait for what is asked in turn, and three calls' worth of others.
+const PLACES: usize = 3 * (WAIT_IN_TURN + SERVICES_PER_CALL);
+
+/// What is urgent has places of its own, so that it never waits for what is not.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    edits: Lane,
+    pub(super) follows: Lane,
+    resyncs: Lane,
+}
+
+impl Lanes {
+    pub(super) fn new(resync: Duration) -> Self {
+        Self {
+            // An edit is looked at by itself.
+            edits: Lane::new(16, 1, Duration::ZERO),
+            follows: Lane::new(PLACES, SERVICES_PER_CALL, FOLLOW / 2),
+            // A call for services of which some are not due yet costs no more than one for those that are.
+            resyncs: Lane::new(PLACES, SERVICES_PER_CALL, resync / 4),
+        }
+    }
+
+    pub(super) fn of(&mut self, urgency: Urgency) -> &mut Lane {
+        match urgency {
+            Urgency::Edit => &mut self.edits,
+            Urgency::Follow => &mut self.follows,
+            Urgency::Resync => &mut self.resyncs,
+        }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Lane> {
+        [&self.edits, &self.follows, &self.resyncs].into_iter()
+    }
+}
+
+/// Those that are equally urgent, and how many of them are worked on.
 #[derive(Debug)]
 pub(super) struct Lane {
     /// How many may be worked on at once.
@@ -25,7 +66,7 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(places: usize, batch: usize, early: Duration) -> Self {
+    fn new(places: usize, batch: usize, early: Duration) -> Self {
         Self {
             places,
             batch,
@@ -50,8 +91,8 @@ impl Lane {
     }
 
     /// The next batch, if one is due and there is room for it.
-    pub(super) fn take(&mut self, now: Instant) -> Option<Vec<Key>> {
-        let (due, cluster) = self.next()?;
+    pub(super) fn take(&mut self, denials: &Denials, now: Instant) -> Option<Vec<Key>> {
+        let (due, cluster) = self.next(denials)?;
         if due > now || !self.has_room() {
             return None;
         }
@@ -80,8 +121,8 @@ impl Lane {
     }
 
     /// When the next is due; `None` while there is no room for it.
-    pub(super) fn wake(&self) -> Option<Instant> {
-        let next = self.next().filter(|_| self.has_room());
+    pub(super) fn wake(&self, denials: &Denials) -> Option<Instant> {
+        let next = self.next(denials).filter(|_| self.has_room());
         next.map(|(due, _)| due)
     }
 
@@ -104,10 +145,10 @@ impl Lane {
         self.clusters.values().map(due).sum()
     }
 
-    fn next(&self) -> Option<(Instant, &str)> {
+    fn next(&self, denials: &Denials) -> Option<(Instant, &str)> {
         let firsts = self.clusters.iter().filter_map(|(cluster, waiting)| {
             let (due, _) = waiting.first()?;
-            Some((*due, cluster.as_str()))
+            Some((denials.allow(cluster, *due)?, cluster.as_str()))
         });
         firsts.min()
     }
