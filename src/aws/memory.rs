@@ -1,5 +1,7 @@
 //! What looks at one service pass on to each other, within one process.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -19,6 +21,8 @@ pub(crate) const VIEWS_LAG: SignedDuration = SignedDuration::from_mins(5);
 pub struct Memory {
     /// What writes have come to.
     pub lessons: Lessons,
+    /// The manifest that names only what is where its cluster is.
+    pub(super) at_home: Option<Arc<Manifest>>,
     /// What the image meant when the manifest with this digest was first seen.
     pub(super) image: Option<(String, Image)>,
     /// What the past deployments were; they do not change once they are over.

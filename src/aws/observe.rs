@@ -108,7 +108,11 @@ impl Aws {
         memory: &mut Memory,
         ahead: &mut Ahead,
     ) -> Result<Seen, AwsError> {
-        self.check_home(manifest).await?;
+        let is_at_home = memory.at_home.as_ref();
+        if !is_at_home.is_some_and(|checked| Arc::ptr_eq(checked, manifest)) {
+            self.check_home(manifest).await?;
+            memory.at_home = Some(Arc::clone(manifest));
+        }
         let definition = match &service {
             Some(service) => Some(self.describe_definition(service.task_definition()).await?),
             None => None,

@@ -5,8 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    ops::{Deref, DerefMut},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -19,11 +18,11 @@ use serde_json::Value;
 
 use crate::{
     clock::Clock,
-    cpu,
     furniture::{ACCOUNT, REGION},
     journal::{Called, Caller, Change, Entry, What},
     sight::{Sight, Subject},
     tasks::Tasks,
+    work::Work,
 };
 
 /// From a call's sending to its arrival, and from there to its reply's, in milliseconds.
@@ -33,6 +32,8 @@ const TRAVEL: std::ops::Range<u64> = 2..40;
 #[derive(Debug, Clone)]
 pub struct Cloud {
     inner: Arc<Mutex<Inner>>,
+    /// What all this costs the run's thread.
+    work: Arc<Mutex<Work>>,
     clock: Clock,
 }
 
@@ -42,8 +43,6 @@ struct Inner {
     tasks: Tasks,
     record: Record,
     chance: fastrand::Rng,
-    /// What all this has cost the run's thread.
-    cpu: Duration,
 }
 
 /// What is written down.
@@ -79,11 +78,11 @@ impl Cloud {
             core: Unreliable::new(settings),
             tasks: Tasks::default(),
             record: Record::Journal(Vec::new()),
-            cpu: Duration::ZERO,
             chance: fastrand::Rng::with_seed(seed),
         };
         Self {
             inner: Arc::new(Mutex::new(inner)),
+            work: Arc::default(),
             clock,
         }
     }
@@ -113,8 +112,7 @@ impl Cloud {
     /// How something is now. No fault touches this, and the journal does not have it.
     #[must_use]
     pub fn look(&self, subject: &Subject) -> Sight {
-        let (mut inner, now) = self.present();
-        subject.look(&mut inner.core, now)
+        self.with(|inner, now| subject.look(&mut inner.core, now))
     }
 
     /// AWS's own clock.
@@ -126,137 +124,66 @@ impl Cloud {
     /// How long a call is under way, one way.
     #[must_use]
     pub fn travel(&self) -> Duration {
-        let (mut inner, _) = self.present();
-        Duration::from_millis(inner.chance.u64(TRAVEL))
+        Duration::from_millis(self.with(|inner, _| inner.chance.u64(TRAVEL)))
     }
 
     /// Decides what happens to a call that arrives now.
     #[must_use]
     pub fn arrive(&self, call: &Call) -> Fate {
-        let (mut inner, now) = self.present();
-        inner.core.arrive(call, now)
+        self.with(|inner, now| inner.core.arrive(call, now))
     }
 
     /// Writes down that a daemon sends a call, with what it would come to if it arrived at once.
     pub fn send(&self, by: Caller, call: &Call) {
-        let (mut inner, now) = self.present();
-        if let Record::Tally(_) = inner.record {
-            return;
-        }
-        let (mut change, mut outcome) = (None, Ok(Value::Null));
-        if let Some(subject) = changed_by(call) {
-            let mut rehearsal = inner.core.rehearsal();
-            let before = subject.look(&mut rehearsal, now);
-            if let (Answer::Reply(reply), _) = rehearsal.carry_out(call, &End::Handled, now) {
-                outcome = reply;
-            }
-            let after = subject.look(&mut rehearsal, now);
-            change = Some(Change { before, after });
-        }
-        let sent = Called {
-            by,
-            service: call.service,
-            operation: call.operation.clone(),
-            input: call.input.clone(),
-            outcome,
-            faults: Vec::new(),
-            is_done: true,
-            is_told: true,
-            shows: now,
-            fallen_out: Vec::new(),
-            change,
-        };
-        inner.note(now, What::Sent(Box::new(sent)));
+        self.with(|inner, now| inner.send(by, call, now));
     }
 
     /// Does what was decided about a call, and writes it down. Its caller may have gone away meanwhile.
     pub fn carry_out(&self, by: Caller, call: Call, fate: Fate, is_waited_for: bool) -> Answer {
-        let (mut inner, now) = self.present();
-        if let Record::Tally(tally) = &mut inner.record {
-            tally.count(by, &call, now);
-            let (answer, effects) = inner.core.carry_out(&call, &fate.end, now);
-            inner.tasks.carry_out(effects, now);
-            return answer;
-        }
-        let subject = changed_by(&call);
-        let before = subject
-            .as_ref()
-            .map(|subject| subject.look(&mut inner.core, now));
-        let (shows, whole) = (
-            inner.core.as_of(&fate.end, now),
-            inner.whole(&call, &fate, now),
-        );
-        let (answer, effects) = inner.core.carry_out(&call, &fate.end, now);
-        inner.tasks.carry_out(effects, now);
-        let change = subject.zip(before).map(|(subject, before)| Change {
-            before,
-            after: subject.look(&mut inner.core, now),
-        });
-        let (outcome, is_done, is_told) = match &answer {
-            Answer::Reply(outcome) => (outcome.clone(), !matches!(fate.end, End::Refused(_)), true),
-            Answer::Lost(outcome) => (outcome.clone(), true, false),
-            Answer::Unheard | Answer::Never => (Ok(Value::Null), false, false),
-        };
-        let mut fallen_out = outcome.as_ref().map(failures).unwrap_or_default();
-        fallen_out.retain(|name| whole.as_ref().is_some_and(|whole| !whole.contains(name)));
-        let called = Called {
-            by,
-            service: call.service,
-            operation: call.operation,
-            input: call.input,
-            // What reads bring is long, and nobody's judgement depends on more of it.
-            outcome: outcome.map(|reply| if change.is_some() { reply } else { Value::Null }),
-            faults: fate.applied,
-            is_done,
-            is_told: is_told && is_waited_for,
-            shows,
-            fallen_out,
-            change,
-        };
-        inner.note(now, What::Called(Box::new(called)));
-        answer
+        self.with(|inner, now| inner.carry_out(by, call, fate, is_waited_for, now))
     }
 
     /// Writes down what is no call.
     pub fn note(&self, what: What) {
-        let (mut inner, at) = self.present();
-        inner.note(at, what);
+        self.with(|inner, now| inner.note(now, what));
     }
 
     /// What has happened so far; nothing where only numbers are kept.
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
-        match &self.present().0.record {
+        self.with(|inner, _| match &inner.record {
             Record::Journal(journal) => journal.clone(),
             Record::Tally(_) => Vec::new(),
-        }
+        })
     }
 
     /// When a daemon last changed something, or tried to.
     #[must_use]
     pub fn last_write(&self) -> Option<Timestamp> {
-        let (inner, _) = self.present();
-        let Record::Journal(journal) = &inner.record else {
-            return None;
-        };
-        let mut entries = journal.iter().rev();
-        let last = entries.find(|entry| entry.called().is_some_and(Called::is_write_of_daemon));
-        last.map(|entry| entry.at)
+        self.with(|inner, _| {
+            let Record::Journal(journal) = &inner.record else {
+                return None;
+            };
+            let mut entries = journal.iter().rev();
+            let last = entries.find(|entry| entry.called().is_some_and(Called::is_write_of_daemon));
+            last.map(|entry| entry.at)
+        })
     }
 
     /// What has happened since this was asked last; nothing where only numbers are kept.
     #[must_use]
     pub fn take_journal(&self) -> Vec<Entry> {
-        match &mut self.present().0.record {
+        self.with(|inner, _| match &mut inner.record {
             Record::Journal(journal) => std::mem::take(journal),
             Record::Tally(_) => Vec::new(),
-        }
+        })
     }
 
     /// What daemons have called since this was asked last. From then on only this is kept, and no journal.
     pub fn take_tally(&self) -> Tally {
-        let mut present = self.present().0;
-        match std::mem::replace(&mut present.record, Record::Tally(Tally::default())) {
+        let before = self
+            .with(|inner, _| std::mem::replace(&mut inner.record, Record::Tally(Tally::default())));
+        match before {
             Record::Tally(tally) => tally,
             Record::Journal(_) => Tally::default(),
         }
@@ -265,22 +192,22 @@ impl Cloud {
     /// How many updates there have been since the tally was taken last.
     #[must_use]
     pub fn updates(&self) -> usize {
-        match &self.present().0.record {
+        self.with(|inner, _| match &inner.record {
             Record::Tally(tally) => tally.updates.len(),
             Record::Journal(_) => 0,
-        }
+        })
     }
 
     /// The CPU time that AWS has cost the run's thread so far, by which the daemon's can be told from it.
     #[must_use]
     pub fn cpu(&self) -> Duration {
-        self.present().0.cpu
+        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        work.cpu
     }
 
     /// Does something that counts as AWS's work.
     pub fn at_work<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _present = self.present();
-        work()
+        self.with(|_, _| work())
     }
 
     /// From now on this goes wrong, and nothing else.
@@ -288,55 +215,29 @@ impl Cloud {
     /// # Panics
     /// When the plan is out of its bounds.
     pub fn set_faults(&self, plan: FaultPlan) {
-        let (mut inner, now) = self.present();
-        let set = inner.core.set_faults(plan, now);
+        let set = self.with(|inner, now| inner.core.set_faults(plan, now));
         assert!(set.is_ok(), "{set:?}");
     }
 
     /// From now on nothing goes wrong.
     pub fn clear_faults(&self) {
-        self.present().0.core.clear_faults();
+        self.with(|inner, _| inner.core.clear_faults());
     }
 
     /// Does something to the tasks.
     pub fn with_tasks<T>(&self, act: impl FnOnce(&mut Tasks, Timestamp) -> T) -> T {
-        let (mut inner, now) = self.present();
-        act(&mut inner.tasks, now)
+        self.with(|inner, now| act(&mut inner.tasks, now))
     }
 
-    /// The time, with everything done that was due until then.
-    fn present(&self) -> (Present<'_>, Timestamp) {
-        let began = cpu::of_thread();
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut inner, now) = (Present { inner, began }, self.clock.now());
-        inner.advance(now);
-        (inner, now)
-    }
-}
-
-/// AWS at work: what it costs is counted.
-struct Present<'a> {
-    inner: MutexGuard<'a, Inner>,
-    began: Duration,
-}
-
-impl Deref for Present<'_> {
-    type Target = Inner;
-
-    fn deref(&self) -> &Inner {
-        &self.inner
-    }
-}
-
-impl DerefMut for Present<'_> {
-    fn deref_mut(&mut self) -> &mut Inner {
-        &mut self.inner
-    }
-}
-
-impl Drop for Present<'_> {
-    fn drop(&mut self) {
-        self.inner.cpu += cpu::of_thread().saturating_sub(self.began);
+    /// Does something as AWS, once everything is done that was due until now.
+    fn with<T>(&self, act: impl FnOnce(&mut Inner, Timestamp) -> T) -> T {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        work.measure(|| {
+            inner.advance(now);
+            act(&mut inner, now)
+        })
     }
 }
 
@@ -366,6 +267,89 @@ fn failures(reply: &Reply) -> Vec<String> {
 }
 
 impl Inner {
+    fn send(&mut self, by: Caller, call: &Call, now: Timestamp) {
+        if let Record::Tally(_) = self.record {
+            return;
+        }
+        let (mut change, mut outcome) = (None, Ok(Value::Null));
+        if let Some(subject) = changed_by(call) {
+            let mut rehearsal = self.core.rehearsal();
+            let before = subject.look(&mut rehearsal, now);
+            if let (Answer::Reply(reply), _) = rehearsal.carry_out(call, &End::Handled, now) {
+                outcome = reply;
+            }
+            let after = subject.look(&mut rehearsal, now);
+            change = Some(Change { before, after });
+        }
+        let sent = Called {
+            by,
+            service: call.service,
+            operation: call.operation.clone(),
+            input: call.input.clone(),
+            outcome,
+            faults: Vec::new(),
+            is_done: true,
+            is_told: true,
+            shows: now,
+            fallen_out: Vec::new(),
+            change,
+        };
+        self.note(now, What::Sent(Box::new(sent)));
+    }
+
+    fn carry_out(
+        &mut self,
+        by: Caller,
+        call: Call,
+        fate: Fate,
+        is_waited_for: bool,
+        now: Timestamp,
+    ) -> Answer {
+        if let Record::Tally(tally) = &mut self.record {
+            tally.count(by, &call, now);
+            let (answer, effects) = self.core.carry_out(&call, &fate.end, now);
+            self.tasks.carry_out(effects, now);
+            return answer;
+        }
+        let subject = changed_by(&call);
+        let before = subject
+            .as_ref()
+            .map(|subject| subject.look(&mut self.core, now));
+        let (shows, whole) = (
+            self.core.as_of(&fate.end, now),
+            self.whole(&call, &fate, now),
+        );
+        let (answer, effects) = self.core.carry_out(&call, &fate.end, now);
+        self.tasks.carry_out(effects, now);
+        let change = subject.zip(before).map(|(subject, before)| Change {
+            before,
+            after: subject.look(&mut self.core, now),
+        });
+        let (outcome, is_done, is_told) = match &answer {
+            Answer::Reply(outcome) => (outcome.clone(), !matches!(fate.end, End::Refused(_)), true),
+            Answer::Lost(outcome) => (outcome.clone(), true, false),
+            Answer::Unheard | Answer::Never => (Ok(Value::Null), false, false),
+        };
+        let mut fallen_out = outcome.as_ref().map(failures).unwrap_or_default();
+        fallen_out.retain(|name| whole.as_ref().is_some_and(|whole| !whole.contains(name)));
+        let called = Called {
+            by,
+            service: call.service,
+            operation: call.operation,
+            input: call.input,
+            // What reads bring is long, and nobody's judgement depends on more of it.
+            outcome: outcome.map(|reply| if change.is_some() { reply } else { Value::Null }),
+            faults: fate.applied,
+            is_done,
+            is_told: is_told && is_waited_for,
+            shows,
+            fallen_out,
+            change,
+        };
+        self.note(now, What::Called(Box::new(called)));
+        answer
+    }
+
     /// What an answer with holes would be silent about without them.
     fn whole(&self, call: &Call, fate: &Fate, now: Timestamp) -> Option<Vec<String>> {
         let End::Partial(_) = fate.end else {

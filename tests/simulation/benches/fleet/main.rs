@@ -6,15 +6,12 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 mod measure;
+mod memory;
 mod table;
 
-use peak_alloc::PeakAlloc;
 use simulation::{fleet::Fleet, world::World};
 
 use crate::measure::Figures;
-
-#[global_allocator]
-static MEMORY: PeakAlloc = PeakAlloc;
 
 const SEED: u64 = 1;
 
@@ -22,6 +19,7 @@ const SEED: u64 = 1;
 const SIZES: [(usize, usize); 5] = [(1, 1), (10, 1), (100, 2), (1_000, 5), (10_000, 20)];
 
 fn main() {
+    memory::count();
     let wanted: Option<Vec<usize>> = std::env::var("SIZES").ok().map(|sizes| {
         let sizes = sizes.split_whitespace();
         sizes.filter_map(|size| size.parse().ok()).collect()

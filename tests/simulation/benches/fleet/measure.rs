@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use evenkeel::status::Phase;
 use jiff::Timestamp;
-use simulation::{bounds, cpu, fleet::Fleet, world::World};
+use simulation::{bounds, fleet::Fleet, work::cpu_of_thread, world::World};
 
-use crate::MEMORY;
+use crate::memory;
 
 /// How many manifests are edited one by one, at most.
 const EDITS: usize = 200;
@@ -34,7 +34,7 @@ pub struct Figures {
     pub described_twice: u64,
     /// The daemon's CPU time per resync.
     pub cpu: Duration,
-    /// Bytes beyond what AWS had before the daemon was started, AWS's growth since included.
+    /// Bytes that the daemon has.
     pub memory: Memory,
     /// From each edit to its UpdateService, sorted.
     pub edits: Vec<Duration>,
@@ -53,14 +53,14 @@ pub struct Memory {
     pub at_rest: usize,
     /// The most until then.
     pub most: usize,
-    /// The most until an edit of all was rolled out, what AWS keeps of these rollouts included.
+    /// The most until an edit of all was rolled out.
     pub most_of_all: usize,
 }
 
 /// Measures all.
 pub async fn measure(world: &World, fleet: &mut Fleet) -> Figures {
-    let before = MEMORY.current_usage();
-    MEMORY.reset_peak_usage();
+    let before = memory::now();
+    memory::count_most();
     let mut figures = Figures {
         services: fleet.services(),
         clusters: fleet.clusters,
@@ -74,17 +74,12 @@ pub async fn measure(world: &World, fleet: &mut Fleet) -> Figures {
     progress(&figures, "looked at once");
 
     watch(world, &mut figures).await;
-    figures.memory.at_rest = MEMORY.current_usage().saturating_sub(before);
-    figures.memory.most = MEMORY.peak_usage().saturating_sub(before);
+    figures.memory.at_rest = memory::now().saturating_sub(before);
+    figures.memory.most = memory::most().saturating_sub(before);
 
     progress(
         &figures,
-        &format!(
-            "in peace: {:?} of CPU time a resync, {} MiB of its own and {} at most",
-            figures.cpu,
-            figures.memory.at_rest >> 20,
-            figures.memory.most >> 20
-        ),
+        &format!("in peace: {:?} of CPU time a resync", figures.cpu),
     );
 
     edit_one_by_one(world, fleet, &mut figures).await;
@@ -93,7 +88,7 @@ pub async fn measure(world: &World, fleet: &mut Fleet) -> Figures {
         &format!("edited: {:?} at most", figures.edits.last()),
     );
     edit_all(world, fleet, &mut figures).await;
-    figures.memory.most_of_all = MEMORY.peak_usage().saturating_sub(before);
+    figures.memory.most_of_all = memory::most().saturating_sub(before);
     figures
 }
 
@@ -101,9 +96,9 @@ pub async fn measure(world: &World, fleet: &mut Fleet) -> Figures {
 fn progress(figures: &Figures, what: &str) {
     #[expect(clippy::print_stderr, reason = "it is for who waits")]
     {
-        let (memory, most) = (MEMORY.current_usage() >> 20, MEMORY.peak_usage() >> 20);
+        let (now, most) = (memory::now() >> 20, memory::most() >> 20);
         eprintln!(
-            "{} services, {what}; {memory} MiB with AWS, {most} at most",
+            "{} services, {what}; {now} MiB of memory, {most} at most",
             figures.services
         );
     }
@@ -200,5 +195,5 @@ fn since(world: &World, began: Timestamp) -> Duration {
 
 /// The CPU time of this thread that is not AWS's.
 fn daemons_cpu(world: &World) -> Duration {
-    cpu::of_thread() - world.cloud.cpu()
+    cpu_of_thread() - world.cloud.cpu()
 }
