@@ -96,6 +96,35 @@ fn s2_nothing_starts_beside_its_like_or_during_a_rollback() {
 }
 
 #[test]
+fn s2_with_other_target_groups_it_is_not_its_like() {
+    // Its revision tells them; where that omits them, as a service's first does, the service before the change.
+    for (of_revision, of_service, is_against) in [
+        ("ours", "another", true),
+        ("another", "ours", false),
+        ("", "ours", true),
+        ("", "another", false),
+    ] {
+        let group = |name: &str| json!([{ "targetGroupArn": name, "containerName": "api" }]);
+        let journal = forged(&ROLL_OUT, "UpdateService", 0, |called| {
+            beside("IN_PROGRESS")(called);
+            let change = change(called);
+            change.after.service["loadBalancers"] = group("ours");
+            change.before.service["loadBalancers"] = group(of_service);
+            let arn = change.before.deployments[0]["targetServiceRevision"]["arn"].clone();
+            let revisions = change.before.revisions.iter_mut();
+            for revision in revisions.filter(|one| one["serviceRevisionArn"] == arn) {
+                revision["loadBalancers"] = match of_revision {
+                    "" => json!([]),
+                    name => group(name),
+                };
+            }
+        });
+        let expected = Vec::from_iter(is_against.then_some(Invariant::S2));
+        assert_eq!(broken(&journal), expected, "{of_revision}, {of_service}");
+    }
+}
+
+#[test]
 fn s2_what_is_otherwise_when_a_call_arrives_was_not_so_when_it_was_sent() {
     for status in ["IN_PROGRESS", "ROLLBACK_IN_PROGRESS"] {
         for place in [sent, find] {
