@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
-    aws::{Ahead, Aws, AwsError, Class, Operation, ecs, observe::object},
+    aws::{Ahead, Aws, AwsError, Class, Operation, VIEWS_LAG, ecs, observe::object},
     document::{self, Document},
     manifest::Manifest,
-    observed::{Outcome, PastDeployment, TaskFailure},
+    observed::{LiveService, Outcome, PastDeployment, TaskFailure},
 };
 
 /// How many deployments are looked at; DescribeServiceDeployments and DescribeServiceRevisions take no more at once.
@@ -24,7 +24,8 @@ pub(super) struct Past {
     revisions: HashMap<String, Document>,
     /// Why the tasks of a failed deployment stopped, by the deployment's ARN.
     failures: HashMap<String, TaskFailure>,
-    /// When the newest deployment began that has been listed. A list without any is then no list.
+    /// When the newest deployment began that has been listed. A list without any is then no list; nor is it where the
+    /// service was created in this time, with its first deployment.
     newest: Option<Timestamp>,
 }
 
@@ -48,6 +49,7 @@ impl Aws {
     pub(super) async fn history(
         &self,
         manifest: &Manifest,
+        service: Option<&LiveService>,
         past: &mut Past,
         ahead: &mut Ahead,
     ) -> Result<Vec<PastDeployment>, AwsError> {
@@ -56,8 +58,12 @@ impl Aws {
             Some(listed) => listed?,
             None => self.list_deployments(cluster, name).await?,
         };
-        let is_listed = |newest: Timestamp| self.clock().now().duration_since(newest) < LISTED_FOR;
-        if listed.is_empty() && past.newest.is_some_and(is_listed) {
+        let age = |at: Timestamp| self.clock().now().duration_since(at);
+        let rolled_by_ecs = service.filter(|service| service.has_deployments());
+        let created = rolled_by_ecs.and_then(LiveService::created_at);
+        let has_begun = past.newest.is_some_and(|newest| age(newest) < LISTED_FOR)
+            || created.is_some_and(|at| (VIEWS_LAG..LISTED_FOR).contains(&age(at)));
+        if listed.is_empty() && has_begun {
             return Err(not_listed(name));
         }
         let began = listed

@@ -172,7 +172,8 @@ impl Aws {
         };
         memory.follow(manifest, &mut observed);
         if plan::needs_history(&desired, &observed) {
-            observed.history = self.history(manifest, &mut memory.past, ahead).await?;
+            let (service, past) = (observed.service.as_ref(), &mut memory.past);
+            observed.history = self.history(manifest, service, past, ahead).await?;
         }
         Ok(Seen { desired, observed })
     }

@@ -120,6 +120,13 @@ impl LiveService {
         document::time(&self.0, "createdAt")
     }
 
+    /// Whether ECS itself rolls it out, and so lists its deployments from the first one on.
+    pub fn has_deployments(&self) -> bool {
+        let controller = self.0.get("deploymentController");
+        let kind = controller.and_then(|controller| controller.get("type"));
+        kind.is_none_or(|kind| kind == "ECS")
+    }
+
     /// The ARN of the definition it names.
     pub fn task_definition(&self) -> &str {
         document::text(&self.0, "taskDefinition")

@@ -28,6 +28,34 @@ fn what_was_rolled_back_is_held_for_a_day() {
     assert_eq!(writes(&journal, from, Timestamp::MAX), [""; 0]);
 }
 
+#[test]
+fn what_failed_stays_held_for_a_daemon_that_starts_while_no_deployment_is_listed() {
+    let (from, journal) = judged(SEED, async |world| {
+        furnish(world);
+        world.push("api", "3", Script::CRASHES);
+        world.start();
+        until_synced(world, &["api"]).await;
+        world.describe(api("3"));
+        let is_held = |world: &World| is(world, "api", Phase::Held);
+        world.until(10 * MINUTE, "held", is_held).await;
+        world.pass(5 * MINUTE).await;
+        let from = world.clock.now();
+        let lost = json!({ "operation": "ListServiceDeployments", "effect": "pageLost" });
+        world.set_faults(&json!({ "rules": [lost] }));
+        world.kill();
+        world.start();
+        world.pass(5 * MINUTE).await;
+        let told = world.told("api").map(|told| told.message);
+        let is_said = |told: &String| told.contains("none of the deployments of api is listed");
+        assert!(told.as_ref().is_some_and(is_said), "{told:?}");
+        world.clear_faults();
+        world.until(2 * MINUTE, "held", is_held).await;
+        world.rest(5 * MINUTE).await;
+        from
+    });
+    assert_eq!(writes(&journal, from, Timestamp::MAX), [""; 0]);
+}
+
 /// A tag that is pushed again twice, and then deleted; how many rollouts there were, and which image runs at the end.
 fn pushed_again(track: bool) -> (usize, bool) {
     let (came, _) = judged(SEED, async |world| {
