@@ -41,6 +41,9 @@ impl Aws {
         kept: &mut KeptTargets,
     ) -> Result<Option<Targets>, AwsError> {
         let groups = manifest.target_groups.clone();
+        if groups.is_empty() {
+            return Ok(None);
+        }
         let turn = self.rotation.targets;
         let known = kept.found.value().filter(|(of, _)| *of == groups);
         let known = known.map(|(_, targets)| targets.clone());

@@ -59,6 +59,19 @@ impl Fleet {
     /// # Panics
     /// When AWS refuses anything.
     pub async fn lay(world: &mut World, services: usize, clusters: usize) -> Self {
+        Self::lay_with(world, services, clusters, MOST_GROUPS).await
+    }
+
+    /// The same, with so many target groups at most.
+    ///
+    /// # Panics
+    /// When AWS refuses anything.
+    pub async fn lay_with(
+        world: &mut World,
+        services: usize,
+        clusters: usize,
+        groups: usize,
+    ) -> Self {
         world.cloud.take_tally();
         let cluster = |number: usize| match number {
             0 => CLUSTER.to_owned(),
@@ -67,7 +80,7 @@ impl Fleet {
         for number in 1..clusters {
             world.cluster(&cluster(number));
         }
-        let is_balanced = |number: &usize| *number < MOST_GROUPS;
+        let is_balanced = |number: &usize| *number < groups;
         let manifests = (0..services).map(|number| Manifest {
             cluster: cluster(number % clusters),
             target_group: Some(name(number)).filter(|_| is_balanced(&number)),

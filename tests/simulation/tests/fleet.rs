@@ -12,10 +12,14 @@ const MOST: Duration = Duration::from_secs(3_600);
 
 async fn starts(world: &mut World, services: usize, clusters: usize) -> Fleet {
     let mut fleet = Fleet::lay(world, services, clusters).await;
+    start(world, &mut fleet).await;
+    fleet
+}
+
+async fn start(world: &World, fleet: &mut Fleet) {
     fleet.publish(world);
     world.start();
-    is_synced(world, services).await;
-    fleet
+    is_synced(world, fleet.services()).await;
 }
 
 async fn is_synced(world: &World, services: usize) {
@@ -122,6 +126,22 @@ fn what_waits_for_its_turn_keeps_no_other_service_from_being_looked_at() {
         }
         assert!(longest > 0.0, "no turn has ended");
         assert!(longest < 36.0, "a turn over the fleet took {longest} s");
+    });
+}
+
+#[test]
+fn what_has_no_target_group_takes_no_turn_from_what_has_one() {
+    World::run(SEED, async |world| {
+        let balanced = 80;
+        let mut fleet = Fleet::lay_with(world, 400, 2, balanced).await;
+        start(world, &mut fleet).await;
+        world.cloud.take_tally();
+        let resyncs = 20;
+        world.pass(world.resync * resyncs).await;
+        let asked = world.cloud.take_tally().calls["DescribeTargetHealth"];
+        // A turn is 40 s, so that every other look asks.
+        let turns = u64::from(resyncs) / 2 * balanced as u64;
+        assert!(asked * 10 >= turns * 9, "{asked} of {turns}");
     });
 }
 

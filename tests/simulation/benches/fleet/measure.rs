@@ -24,6 +24,7 @@ const WATCHED: Duration = Duration::from_secs(600);
 pub struct Figures {
     pub services: usize,
     pub clusters: usize,
+    pub resync: Duration,
     /// One turn over the whole fleet, when the daemon has just started.
     pub first_turn: Duration,
     /// One turn over the whole fleet, as the daemon tells it.
@@ -64,6 +65,7 @@ pub async fn measure(world: &World, fleet: &mut Fleet) -> Figures {
     let mut figures = Figures {
         services: fleet.services(),
         clusters: fleet.clusters,
+        resync: world.resync,
         ..Figures::default()
     };
     let began = world.clock.now();
