@@ -13,6 +13,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::SetOnce;
 
 use crate::cli::{self, Command};
 use crate::config::{BaseConfig, Environment, Problem, ServeConfig};
@@ -44,7 +45,8 @@ pub fn run(
         Ok(Command::Help) => say(cli::HELP),
         Ok(Command::Version) => say(concat!("api ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Migrate) => with_base(environment, async |base: &BaseConfig| {
-            let applied = migrate::migrate(base.database.reveal()).await?;
+            let session = migrate::Session::open(base.database.reveal()).await?;
+            let applied = session.migrate().await?;
             tracing::info!(?applied, "migrated");
             Ok(())
         }),
@@ -96,15 +98,6 @@ async fn seed(base: &BaseConfig, count: NonZeroU32) -> Result<(), RunError> {
 
 async fn serve(config: ServeConfig) -> Result<(), RunError> {
     let mut stop = Stop::new()?;
-    let applied = tokio::select! {
-        applied = migrate::migrate(config.base.database.reveal()) => applied?,
-        signal = stop.requested() => {
-            tracing::info!(signal, "stopped before serving");
-            return Ok(());
-        }
-    };
-    tracing::info!(?applied, "migrated");
-
     let metrics = Arc::new(Metrics::new(&config.version, http::documented_answers())?);
     let (shutdown, drain) = shutdown::channel();
     let stale_password = StalePassword::default();
@@ -116,14 +109,16 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
         postgresql: Presence::of("PostgreSQL", config.workers.get()),
         redis: Presence::of("Redis", config.workers.get()),
         stale_password: stale_password.clone(),
+        serving: Arc::default(),
         drain: drain.clone(),
     };
-    let workers = (1..=config.workers.get())
-        .map(|number| shared.worker(number))
-        .collect::<Result<Vec<_>, RunError>>()?;
-    for worker in &workers {
-        worker.catalogue.tried().await;
-    }
+    let workers = tokio::select! {
+        workers = shared.workers() => workers?,
+        signal = stop.requested() => {
+            tracing::info!(signal, "stopped before serving");
+            return Ok(());
+        }
+    };
 
     let listener = listen(config.address, "PORT").await?;
     let scrapes = listen(config.metrics_address, "METRICS_PORT").await?;
@@ -149,6 +144,8 @@ async fn serve(config: ServeConfig) -> Result<(), RunError> {
     tokio::spawn(server::serve(listener, lanes, slots, drain.clone()));
     let slots = Slots::new(SCRAPES);
     tokio::spawn(server::serve(scrapes, vec![here], slots, drain));
+    // Nobody else sets it.
+    let _ = shared.serving.set(());
 
     let (reason, outcome) = tokio::select! {
         signal = stop.requested() => (signal, Ok(())),
@@ -175,6 +172,8 @@ struct Shared<'a> {
     postgresql: Arc<Presence>,
     redis: Arc<Presence>,
     stale_password: StalePassword,
+    /// Set when it begins to serve. What nobody waits for before that connects after it.
+    serving: Arc<SetOnce<()>>,
     drain: Drain,
 }
 
@@ -192,6 +191,21 @@ impl Worker {
 }
 
 impl Shared<'_> {
+    /// All workers, once the schema is up to date and each has tried to reach both stores: they connect while it is migrated.
+    async fn workers(&self) -> Result<Vec<Worker>, RunError> {
+        // First alone: where PostgreSQL is not there yet or refuses, one attempt at a time is enough.
+        let session = migrate::Session::open(self.config.base.database.reveal()).await?;
+        let workers = (1..=self.config.workers.get())
+            .map(|number| self.worker(number))
+            .collect::<Result<Vec<_>, RunError>>()?;
+        let applied = session.migrate().await?;
+        tracing::info!(?applied, "migrated");
+        for worker in &workers {
+            worker.catalogue.tried().await;
+        }
+        Ok(workers)
+    }
+
     fn worker(&self, number: usize) -> Result<Worker, RunError> {
         let runtime = thread_with_runtime(format!("worker-{number}"))?;
         // What is spawned from here on runs there.
@@ -203,6 +217,7 @@ impl Shared<'_> {
             &self.postgresql,
             self.metrics.pool_wait("postgresql"),
             self.stale_password.clone(),
+            Arc::clone(&self.serving),
         );
         let cache = Cache::start(
             self.config.redis.reveal(),

@@ -75,12 +75,6 @@ pub(crate) enum ConnectError {
     Failed(#[source] tokio_postgres::Error),
 }
 
-/// Brings the schema up to date; returns the names of the migrations that were applied.
-pub(crate) async fn migrate(database: &Database) -> Result<Vec<String>, MigrateError> {
-    let session = Session::open(database).await?;
-    session.migrated().await.map(|(_, applied)| applied)
-}
-
 /// Migrates, then inserts `count` rows if the table is empty; returns how many rows were inserted.
 pub(crate) async fn seed(database: &Database, count: NonZeroU32) -> Result<u64, MigrateError> {
     let (session, _) = Session::open(database).await?.migrated().await?;
@@ -100,13 +94,13 @@ pub(crate) async fn seed(database: &Database, count: NonZeroU32) -> Result<u64, 
 }
 
 /// A connection of its own; dropping it says goodbye to the server, which gives up the lock.
-struct Session {
+pub(crate) struct Session {
     client: Client,
 }
 
 impl Session {
     /// Connects, waiting for a database that is not there yet.
-    async fn open(database: &Database) -> Result<Self, MigrateError> {
+    pub(crate) async fn open(database: &Database) -> Result<Self, MigrateError> {
         let deadline = Instant::now() + WAIT;
         let mut before = None;
         loop {
@@ -144,6 +138,11 @@ impl Session {
             before = Some(error);
             sleep(PAUSE).await;
         }
+    }
+
+    /// Brings the schema up to date; returns the names of the migrations that were applied.
+    pub(crate) async fn migrate(self) -> Result<Vec<String>, MigrateError> {
+        self.migrated().await.map(|(_, applied)| applied)
     }
 
     /// Takes the lock, which is held until the session ends, and migrates.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bb8_redis::bb8::{self, ErrorSink, ManageConnection};
 use prometheus::Histogram;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, SetOnce};
 use tokio::time::timeout;
 
 use crate::presence::Presence;
@@ -36,6 +36,8 @@ where
 {
     inner: bb8::Pool<Deadlined<M>>,
     manager: Arc<M>,
+    /// Set by the first attempt to connect.
+    tried: Arc<SetOnce<()>>,
     turns: Semaphore,
     limits: Limits,
     wait_seconds: Histogram,
@@ -63,14 +65,16 @@ where
     M: ManageConnection,
     M::Error: Error + 'static,
 {
-    /// Starts connecting in the background; a store that is away is found out by the calls.
+    /// Starts connecting in the background once `begin` is set; a store that is away is found out by the calls.
     pub(crate) fn new(
         manager: M,
+        begin: Arc<SetOnce<()>>,
         limits: Limits,
         presence: &Arc<Presence>,
         wait_seconds: Histogram,
     ) -> Self {
         let manager = Arc::new(manager);
+        let tried = Arc::new(SetOnce::new());
         let inner = bb8::Pool::builder()
             .max_size(limits.size)
             // One is ready before it is called for: a busy server may take long to make one.
@@ -80,11 +84,14 @@ where
             .error_sink(Box::new(Complaints(Arc::clone(presence))))
             .build_unchecked(Deadlined {
                 inner: Arc::clone(&manager),
+                begin,
+                tried: Arc::clone(&tried),
                 connect: limits.connect,
             });
         Self {
             inner,
             manager,
+            tried,
             turns: Semaphore::new(limits.size as usize),
             limits,
             wait_seconds,
@@ -121,6 +128,8 @@ where
     ) -> Result<(SemaphorePermit<'_>, bb8::PooledConnection<'_, Deadlined<M>>), CallError<M::Error>>
     {
         let started = Instant::now();
+        // Calls may come before the first connection, which takes longer on a busy server than one of several to be free.
+        let _ = timeout(self.limits.connect, self.tried.wait()).await;
         let found = timeout(self.limits.acquire, async {
             let turn = self.turns.acquire().await.ok()?;
             Some((turn, self.live().await?))
@@ -148,6 +157,8 @@ where
 /// A manager whose `connect` has a deadline and whose connections know that they broke.
 struct Deadlined<M> {
     inner: Arc<M>,
+    begin: Arc<SetOnce<()>>,
+    tried: Arc<SetOnce<()>>,
     connect: Duration,
 }
 
@@ -174,8 +185,10 @@ where
     type Error = ConnectError<M::Error>;
 
     async fn connect(&self) -> Result<Self::Connection, Self::Error> {
-        let inner = timeout(self.connect, self.inner.connect())
-            .await
+        self.begin.wait().await;
+        let connected = timeout(self.connect, self.inner.connect()).await;
+        let _ = self.tried.set(());
+        let inner = connected
             .map_err(|_| ConnectError::Deadline(self.connect))?
             .map_err(ConnectError::Failed)?;
         Ok(Tracked {
@@ -207,5 +220,74 @@ impl<E: Error + 'static> ErrorSink<E> for Complaints {
 
     fn boxed_clone(&self) -> Box<dyn ErrorSink<E>> {
         Box::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        size: 1,
+        connect: Duration::from_secs(3),
+        acquire: Duration::from_millis(800),
+        call: Duration::from_secs(1),
+    };
+
+    /// Takes a while to connect.
+    struct Slow(Duration);
+
+    impl ManageConnection for Slow {
+        type Connection = ();
+        type Error = std::io::Error;
+
+        async fn connect(&self) -> Result<(), Self::Error> {
+            sleep(self.0).await;
+            Ok(())
+        }
+
+        async fn is_valid(&self, (): &mut ()) -> Result<(), Self::Error> {
+            Ok(())
+        }
+
+        fn has_broken(&self, (): &mut ()) -> bool {
+            false
+        }
+    }
+
+    /// What a call made at the start comes to, and how long it took.
+    async fn early_call(connecting: Duration, begin_after: Duration) -> (bool, Duration) {
+        let begin = Arc::new(SetOnce::new());
+        let wait_seconds = Histogram::with_opts(prometheus::HistogramOpts::new("w", "w")).unwrap();
+        let presence = Presence::of("a store", 1);
+        let pool = Pool::new(
+            Slow(connecting),
+            Arc::clone(&begin),
+            LIMITS,
+            &presence,
+            wait_seconds,
+        );
+        let started = tokio::time::Instant::now();
+        let (called, ()) = tokio::join!(pool.call(async |()| Ok(())), async {
+            sleep(begin_after).await;
+            assert_eq!(pool.occupancy().idle + pool.occupancy().in_use, 0);
+            begin.set(()).unwrap();
+        });
+        (called.is_ok(), started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_waits_for_the_first_connection() {
+        let second = Duration::from_secs(1);
+        assert_eq!(early_call(second, second).await, (true, second * 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_connection_that_never_comes_is_waited_for_once() {
+        let (called, took) = early_call(Duration::from_secs(3_600), Duration::ZERO).await;
+        assert!(!called);
+        assert!(took <= LIMITS.connect + LIMITS.acquire, "{took:?}");
     }
 }

@@ -142,6 +142,7 @@ async fn a_panic_in_a_handler_is_one_answer() {
         postgresql: Presence::of("PostgreSQL", 1),
         redis: Presence::of("Redis", 1),
         stale_password: StalePassword::default(),
+        serving: Arc::default(),
         drain: drain.clone(),
     };
     let Worker { runtime, api, .. } = shared.worker(1).unwrap();

@@ -44,11 +44,13 @@ const LIMITS: Limits = Limits {
 
 /// Stores an entry, ARGV[1], that ends at ARGV[2], unless one of a higher rank is there: 0. What is no entry counts as none.
 /// Returns 3, and does nothing, if ARGV[3] is `look` and the id was unknown: see [`Put::LookAgain`]. Returns 2 if ARGV[4] is `mark` and
-/// there was nothing of that rank to tell, and then has only forgotten what was there. Returns 1 if the entry is stored.
+/// there was nothing of that rank to tell, and then has only forgotten what was there; whoever forgot for a higher rank may have done so just
+/// now. Returns 1 if the entry is stored.
 const REPLACE: &str = "\
 local head = redis.call('GETRANGE', KEYS[1], 0, 32)
 local held = string.match(head, '^' .. string.rep('%d', 19)) or ''
 local ours = string.sub(ARGV[1], 1, 19)
+if held > ours and ARGV[4] == 'mark' and string.sub(head, 33, 33) == '?' then return 2 end
 if held > ours then return 0 end
 if ARGV[3] == 'look' and held < ours and held == string.rep('0', 19) then return 3 end
 if ARGV[4] == 'mark' and (held < ours or string.sub(head, 33, 33) == '?') then

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bb8_postgres::PostgresConnectionManager;
 use bb8_redis::bb8::ManageConnection;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
@@ -73,11 +73,12 @@ impl ManageConnection for Manager {
 
 /// A connection that many readers share; their statements go out without waiting for each other's rows.
 #[derive(Clone)]
-pub(super) struct Session(Arc<Prepared>);
+pub(super) struct Session(Arc<Open>);
 
-struct Prepared {
+struct Open {
     client: Client,
-    find: Statement,
+    /// Prepared by its first reader: the process connects while there may be no schema yet.
+    find: OnceCell<Statement>,
     _driver: Driver,
 }
 
@@ -93,7 +94,11 @@ impl Drop for Driver {
 impl Session {
     /// The rows that [`FIND`] finds, in any order.
     pub(super) async fn find(&self, ids: &[i64]) -> Result<Vec<Row>, tokio_postgres::Error> {
-        self.0.client.query(&self.0.find, &[&ids]).await
+        let Open { client, find, .. } = &*self.0;
+        let prepare = || client.prepare_typed(FIND, &[Type::INT8_ARRAY]);
+        client
+            .query(find.get_or_try_init(prepare).await?, &[&ids])
+            .await
     }
 }
 
@@ -103,7 +108,7 @@ impl Shared for Session {
     }
 }
 
-/// Makes connections that are shared, with their statement prepared.
+/// Makes connections that are shared.
 pub(super) struct SessionManager {
     config: Config,
     tls: MakeRustlsConnect,
@@ -124,10 +129,9 @@ impl ManageConnection for SessionManager {
         let connected = self.config.connect(self.tls.clone()).await;
         let (client, connection) = connected.inspect_err(|error| self.stale.hear(error))?;
         let driver = Driver(tokio::spawn(connection));
-        let find = client.prepare_typed(FIND, &[Type::INT8_ARRAY]).await?;
-        Ok(Session(Arc::new(Prepared {
+        Ok(Session(Arc::new(Open {
             client,
-            find,
+            find: OnceCell::new(),
             _driver: driver,
         })))
     }

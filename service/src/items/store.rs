@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bb8_postgres::PostgresConnectionManager;
 use prometheus::Histogram;
+use tokio::sync::SetOnce;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -86,13 +87,15 @@ pub(crate) enum Changed<T> {
 }
 
 impl Store {
-    /// Starts connecting in the background. `stale` is told when PostgreSQL refuses the password.
+    /// Starts connecting in the background, for writers and listings once `serving` is set. `stale` is told when PostgreSQL refuses the
+    /// password.
     pub(crate) fn start(
         database: &Database,
         deadlines: Arc<Deadlines>,
         presence: &Arc<Presence>,
         wait_seconds: Histogram,
         stale: StalePassword,
+        serving: Arc<SetOnce<()>>,
     ) -> Self {
         let mut config = database.config.clone();
         let options = match config.get_options() {
@@ -111,7 +114,7 @@ impl Store {
         let manager = Manager::new(PostgresConnectionManager::new(config, tls), stale);
         Self {
             finds: Finds::new(link, deadlines, wait_seconds.clone()),
-            pool: Pool::new(manager, POOL, presence, wait_seconds),
+            pool: Pool::new(manager, serving, POOL, presence, wait_seconds),
         }
     }
 

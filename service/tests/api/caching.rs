@@ -1,5 +1,7 @@
 //! Redis first, PostgreSQL on a miss, and nothing stale after a write.
 
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
@@ -174,4 +176,35 @@ async fn the_listing_leads_through_everything_once() {
     }
     let all: Vec<Value> = (1..=30).map(Value::from).collect();
     assert_eq!(ids, all);
+}
+
+/// Another process has written a later version, and made Redis forget the one before just now: for 10 ms some process may still tell that,
+/// so nothing newer is told until they are over.
+#[tokio::test]
+async fn with_near_caches_a_write_that_was_overtaken_waits_as_long_as_others() {
+    let database = Database::create().await;
+    let seeded = run_to_end(&["seed", "1"], &[("DATABASE_URL", &database.url)]).await;
+    assert!(seeded.status.success(), "{seeded:?}");
+    let redis = RedisDatabase::take().await;
+    let api = Api::start_with(&[
+        ("DATABASE_URL", &database.url),
+        ("REDIS_URL", &redis.url),
+        ("NEAR_CACHE", "on"),
+    ])
+    .await;
+    let minute = SystemTime::now() + Duration::from_secs(60);
+    let until = minute.duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let forgotten = format!("{:019}{until:013}?", 1_000);
+    let mut connection = Connection::open(api.address).await.unwrap();
+    let mut quickest = Duration::MAX;
+    for price in 0..20 {
+        redis.set("api:item:2:1", &forgotten).await;
+        let draft = json!({"name": "Lamp", "price_cents": price});
+        let started = Instant::now();
+        let put = connection.send(request("PUT", "/items/1", &[], Some(&draft)));
+        let put = put.await.unwrap();
+        quickest = quickest.min(started.elapsed());
+        assert_eq!(put.status, StatusCode::OK, "{put:?}");
+    }
+    assert!(quickest >= Duration::from_millis(10), "{quickest:?}");
 }

@@ -3,7 +3,9 @@
 use hyper::StatusCode;
 use nix::sys::signal::Signal;
 
-use crate::harness::{Api, Database, Process, RedisDatabase, free_port, get, run_to_end};
+use crate::harness::{
+    Api, Database, Process, RedisDatabase, eventually, free_port, get, run_to_end,
+};
 
 #[tokio::test]
 async fn two_processes_that_start_at_once_migrate_once() {
@@ -20,6 +22,42 @@ async fn two_processes_that_start_at_once_migrate_once() {
     let applied = "SELECT count(*) FROM refinery_schema_history";
     let row = client.query_one(applied, &[]).await.unwrap();
     assert_eq!(row.get::<_, i64>(0), 1);
+}
+
+/// Another process migrates a new database meanwhile; what it is about to make is not needed to connect.
+#[tokio::test]
+async fn it_connects_beside_migrating_and_serves_after_it() {
+    let database = Database::create().await;
+    let redis = RedisDatabase::take().await;
+    let other = database.connect().await;
+    let lock = "SELECT pg_advisory_lock(6385769)";
+    other.batch_execute(lock).await.unwrap();
+    let variables = [
+        ("DATABASE_URL", database.url.as_str()),
+        ("REDIS_URL", &redis.url),
+        ("HOST", "127.0.0.1"),
+        ("PORT", "0"),
+        ("METRICS_PORT", "0"),
+        ("WORKERS", "2"),
+    ];
+    let mut process = Process::start(&[], &variables);
+    let connected = "SELECT count(*) FROM pg_stat_activity
+                     WHERE application_name = 'api' AND datname = current_database()";
+    eventually("a connection for the readers of each worker", async || {
+        let row = other.query_one(connected, &[]).await.unwrap();
+        (row.get::<_, i64>(0) == 2).then_some(())
+    })
+    .await;
+    assert!(!process.has_logged("listening"));
+
+    other
+        .batch_execute("SELECT pg_advisory_unlock_all()")
+        .await
+        .unwrap();
+    let listening = process.logged("listening").await;
+    let address = listening["address"].as_str().unwrap().parse().unwrap();
+    let unknown = get(address, "/items/1").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND, "{unknown:?}");
 }
 
 #[tokio::test]

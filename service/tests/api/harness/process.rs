@@ -85,7 +85,7 @@ impl Api {
 
     /// Whether the log has a line with this message by now.
     pub(crate) fn has_logged(&self, message: &str) -> bool {
-        self.process.stdout.has(message)
+        self.process.has_logged(message)
     }
 
     /// From here on nobody reads what it writes.
@@ -148,6 +148,11 @@ impl Process {
     /// Waits for the log line with this message.
     pub(crate) async fn logged(&mut self, message: &str) -> Value {
         self.stdout.line(message, |_| true).await
+    }
+
+    /// Whether the log has a line with this message by now.
+    pub(crate) fn has_logged(&self, message: &str) -> bool {
+        self.stdout.has(message)
     }
 
     /// Waits for the log line with this message and an error that contains `why`. A busy machine may cause other errors before it.

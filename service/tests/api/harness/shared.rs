@@ -108,6 +108,18 @@ impl RedisDatabase {
         Duration::from_millis(left.try_into().expect("it lives, and not for ever"))
     }
 
+    /// Stores a value without an end.
+    pub(crate) async fn set(&self, key: &str, value: &str) {
+        let client = redis::Client::open(self.url.as_str()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let () = redis::cmd("SET")
+            .arg(key)
+            .arg(value)
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+    }
+
     /// This database's URL by way of a proxy.
     pub(crate) fn through(&self, proxy: &Proxy) -> String {
         let direct = format!(":{}/", self.port());
