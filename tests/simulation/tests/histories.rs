@@ -277,6 +277,23 @@ fn what_falls_out_and_is_not_listed_either_looks_as_if_it_were_missing() {
     );
 }
 
+#[test]
+fn what_a_look_under_way_could_not_read_an_edit_need_not_ask_for() {
+    let fault = Fault {
+        what: Wrong::Hang,
+        of: Calls::Describes,
+        percent: 50,
+    };
+    passes(
+        13_298_778_194_304_143_331,
+        &[Kind::Plain, Kind::Balanced],
+        &[
+            (0, Deed::Faults(vec![fault], 65)),
+            (41, Deed::Edit(1, Edit::Count(None))),
+        ],
+    );
+}
+
 /// Plays the history of a seed. One that fails is made as small as it can be.
 fn try_seed(seed: u64) -> Option<String> {
     let mut bytes = [0; 32];

@@ -42,6 +42,8 @@ const MADE_FIRST: [&str; 5] = [
 pub(super) struct Unknown {
     /// What a daemon has asked of a service and not been told, and since when; what has failed, since ever.
     unread: BTreeMap<(Caller, String), BTreeMap<String, Timestamp>>,
+    /// Those that were edited and have not been looked at since: another look was under way.
+    edited: BTreeSet<(Caller, String)>,
     /// What has fallen out of the last look at it, and looks as if it were missing.
     fallen: BTreeSet<(Caller, String)>,
     /// By which manifest a daemon was last told what its image is. By the same it need not be told again.
@@ -56,10 +58,10 @@ impl Rule for Unknown {
     fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
         match &entry.what {
             What::Manifests(_) => {
-                // Those that were edited may no longer ask for what could not be read.
-                for ((by, name), unread) in &mut self.unread {
-                    if bound.is_edited(*by, name, entry.at) {
-                        unread.retain(|operation, _| operation == "DescribeServices");
+                for (key, unread) in &mut self.unread {
+                    if bound.is_edited(key.0, &key.1, entry.at) {
+                        forget_what_was_asked_for(unread);
+                        self.edited.insert(key.clone());
                     }
                 }
             }
@@ -84,7 +86,12 @@ impl Rule for Unknown {
 impl Unknown {
     fn ask(&mut self, sent: &Called, at: Timestamp, bound: &Bound) {
         for name in asked_about(sent, bound) {
-            let unread = self.unread.entry((sent.by, name)).or_default();
+            let key = (sent.by, name);
+            let begins_anew = sent.operation == "DescribeServices" && self.edited.remove(&key);
+            let unread = self.unread.entry(key).or_default();
+            if begins_anew {
+                forget_what_was_asked_for(unread);
+            }
             unread.entry(sent.operation.clone()).or_insert(at);
         }
     }
@@ -150,6 +157,11 @@ impl Unknown {
         let (unread, _) = self.unread.get(&key)?.iter().find(matters)?;
         Some(format!("{operation} of {name} after {unread} had failed"))
     }
+}
+
+/// A manifest that was edited may no longer ask for what could not be read.
+fn forget_what_was_asked_for(unread: &mut BTreeMap<String, Timestamp>) {
+    unread.retain(|operation, _| operation == "DescribeServices");
 }
 
 /// Whether the creator of a service was also told by a list that there is none: one that, should there be one, is older

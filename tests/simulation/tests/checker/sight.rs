@@ -187,8 +187,9 @@ fn s8_a_read_that_was_late_counts_when_it_was_asked() {
 
 #[test]
 fn s8_an_edit_may_no_longer_ask_for_what_could_not_be_read() {
-    // The log group could not be read; then this manifest is edited, or another.
-    let edited = |name: &str| {
+    // The log group could not be read; then this manifest is edited, or another. Or it is edited just before, and looked at once
+    // more, or not.
+    let edited = |name: &str, is_before: bool, is_looked_at: bool| {
         let mut journal = ROLL_OUT.clone();
         let update = sent(&journal, "UpdateService", 0);
         let group = before(&journal, update, "DescribeLogGroups");
@@ -209,11 +210,29 @@ fn s8_an_edit_may_no_longer_ask_for_what_could_not_be_read() {
             at: journal[group].at,
             what: What::Manifests(files),
         };
-        put(&mut journal, edit);
+        let at = edit.at;
+        if is_before {
+            journal.insert(group, edit);
+        } else {
+            put(&mut journal, edit);
+        }
+        if is_looked_at {
+            let looks = journal[..group].iter().filter(|entry| {
+                matches!(&entry.what, What::Sent(call) | What::Called(call) if call.operation == "DescribeServices")
+            });
+            let look: Vec<_> = looks.cloned().collect();
+            for entry in look.into_iter().rev().take(2).rev() {
+                put(&mut journal, Entry { at, ..entry });
+            }
+        }
         broken(&journal).contains(&Invariant::S8)
     };
-    assert!(!edited("api"));
-    assert!(edited("web"));
+    assert!(!edited("api", false, false));
+    assert!(edited("web", false, false));
+    assert!(!edited("api", true, true));
+    assert!(edited("web", true, true));
+    // The look under way is not to write.
+    assert!(edited("api", true, false));
 }
 
 #[test]
