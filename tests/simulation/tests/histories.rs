@@ -22,6 +22,7 @@ use simulation::{
         generate,
     },
     journal::{Entry, What},
+    wire::Side,
 };
 
 /// How many are played in a plain run of all tests, and the seed of the first.
@@ -290,6 +291,25 @@ fn what_a_look_under_way_could_not_read_an_edit_need_not_ask_for() {
         &[
             (0, Deed::Faults(vec![fault], 65)),
             (41, Deed::Edit(1, Edit::Count(None))),
+        ],
+    );
+}
+
+#[test]
+fn who_starts_while_all_reads_are_old_does_not_know_what_runs() {
+    let stale = Fault {
+        what: Wrong::Stale(60),
+        of: Calls::All,
+        percent: 100,
+    };
+    passes(
+        17_823_546_278_320_922_281,
+        &[Kind::Plain],
+        &[
+            (0, Deed::Push(0, 3, Release::Good)),
+            (1, Deed::Faults(vec![stale], 61)),
+            (0, Deed::Daemon(Blow::KillAt(13, Side::Before))),
+            (0, Deed::Edit(0, Edit::Tag(3))),
         ],
     );
 }

@@ -25,6 +25,8 @@ pub(super) struct View {
     pub(super) at: Timestamp,
     /// Nothing that came later is in it.
     pub(super) shows: Timestamp,
+    /// The newest that this read has shown so far: views may go back in time.
+    pub(super) has_shown: Timestamp,
 }
 
 /// Something was changed.
@@ -53,11 +55,14 @@ impl Known {
             Some(_) => {}
             None if is_answer(called) => {
                 for name in asked_of(called) {
+                    let shows = shown(called, &name);
+                    let key = (called.by, called.operation.clone(), name);
+                    let before = self.views.get(&key).map(|view| view.has_shown);
                     let view = View {
                         at: entry.at,
-                        shows: shown(called, &name),
+                        shows,
+                        has_shown: before.map_or(shows, |before| before.max(shows)),
                     };
-                    let key = (called.by, called.operation.clone(), name);
                     self.views.insert(key, view);
                 }
             }
@@ -69,6 +74,23 @@ impl Known {
     pub(super) fn view(&self, by: Caller, operation: &str, name: &str) -> Option<View> {
         let key = (by, operation.to_owned(), name.to_owned());
         self.views.get(&key).copied()
+    }
+
+    /// Whether the caller of a change to a service cannot know of what began then: none of its reads has shown it, and it has
+    /// changed nothing of that service since. It started after that, and its reads are old.
+    pub(super) fn is_hidden(&self, sent: &Called, began: Timestamp) -> bool {
+        let subject = subject(sent);
+        let Subject::Service(name) = &subject else {
+            return false;
+        };
+        let has_shown = |read: &str| {
+            let view = self.view(sent.by, read, name);
+            view.is_some_and(|view| view.has_shown >= began)
+        };
+        let mut changes = self.changes.get(&subject).into_iter().flatten();
+        !has_shown("DescribeServices")
+            && !has_shown("ListServiceDeployments")
+            && !changes.any(|one| one.by == sent.by && one.at >= began)
     }
 
     /// Whether something has changed what a call is about that its caller cannot know: after what its last look has

@@ -3,7 +3,7 @@
 
 use super::{
     Bound, Invariant, Rule,
-    deployment::{Fate, aim, fate, may_balance_alike, started},
+    deployment::{Fate, aim, fate, may_balance_alike, moment, started},
 };
 use crate::journal::Entry;
 
@@ -14,7 +14,7 @@ impl Rule for Rollouts {
         Invariant::S2
     }
 
-    fn step(&mut self, entry: &Entry, _: &Bound) -> Option<String> {
+    fn step(&mut self, entry: &Entry, bound: &Bound) -> Option<String> {
         let (sent, change) = entry.sent()?;
         if sent.operation != "UpdateService" || sent.outcome.is_err() {
             return None;
@@ -33,7 +33,9 @@ impl Rule for Rollouts {
                 }
                 Fate::Runs
                     if aim(before, deployment) == aims_at
-                        && may_balance_alike(change, deployment) =>
+                        && may_balance_alike(change, deployment)
+                        && !moment(&deployment["createdAt"])
+                            .is_some_and(|began| bound.known.is_hidden(sent, began)) =>
                 {
                     return Some(format!(
                         "a deployment is started while {arn} with the same aim runs"

@@ -71,12 +71,13 @@ fn s1_nothing_is_deleted() {
     assert_eq!(broken(&journal), [Invariant::S1]);
 }
 
-/// What it starts has been under way already, in this state.
+/// What it starts has been under way for a minute already, in this state.
 fn beside(status: &'static str) -> impl Fn(&mut Called) {
     move |called| {
         let change = change(called);
         let mut newest = change.after.deployments[0].clone();
         newest["status"] = json!(status);
+        newest["createdAt"] = json!(newest["createdAt"].as_f64().unwrap() - 60.0);
         change.before.deployments.insert(0, newest);
         change.before.revisions.clone_from(&change.after.revisions);
     }
@@ -122,6 +123,34 @@ fn s2_with_other_target_groups_it_is_not_its_like() {
         let expected = Vec::from_iter(is_against.then_some(Invariant::S2));
         assert_eq!(broken(&journal), expected, "{of_revision}, {of_service}");
     }
+}
+
+#[test]
+fn s2_who_has_just_started_does_not_know_what_no_look_has_shown() {
+    // Its looks are so many seconds old; or it has written since what it starts has been under way.
+    let started = |services: u64, deployments: u64, has_written: bool| {
+        let mut journal = forged(&ROLL_OUT, "UpdateService", 0, beside("IN_PROGRESS"));
+        let update = sent(&journal, "UpdateService", 0);
+        for entry in &mut journal[..update] {
+            if let What::Called(called) = &mut entry.what {
+                match called.operation.as_str() {
+                    "DescribeServices" => called.shows -= Duration::from_secs(services),
+                    "ListServiceDeployments" => called.shows -= Duration::from_secs(deployments),
+                    _ => {}
+                }
+            }
+        }
+        if has_written {
+            let tags = find(&journal, "TagResource", 0);
+            let soon_after = journal[update].at - Duration::from_secs(59);
+            again(&mut journal, tags, soon_after);
+        }
+        broken(&journal).contains(&Invariant::S2)
+    };
+    assert!(!started(70, 70, false));
+    assert!(started(50, 70, false));
+    assert!(started(70, 50, false));
+    assert!(started(70, 70, true));
 }
 
 #[test]
