@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
-    aws::{Ahead, Aws, AwsError, Class, Operation, VIEWS_LAG, ecs, observe::object},
+    aws::{Ahead, Aws, AwsError, Class, Operation, ecs, observe::object},
     document::{self, Document},
     manifest::Manifest,
     observed::{LiveService, Outcome, PastDeployment, TaskFailure},
@@ -58,12 +58,10 @@ impl Aws {
             Some(listed) => listed?,
             None => self.list_deployments(cluster, name).await?,
         };
-        let age = |at: Timestamp| self.clock().now().duration_since(at);
         let rolled_by_ecs = service.filter(|service| service.has_deployments());
-        let created = rolled_by_ecs.and_then(LiveService::created_at);
-        let has_begun = past.newest.is_some_and(|newest| age(newest) < LISTED_FOR)
-            || created.is_some_and(|at| (VIEWS_LAG..LISTED_FOR).contains(&age(at)));
-        if listed.is_empty() && has_begun {
+        let first = rolled_by_ecs.and_then(LiveService::created_at);
+        let is_listed = |began: Timestamp| self.clock().now().duration_since(began) < LISTED_FOR;
+        if listed.is_empty() && past.newest.or(first).is_some_and(is_listed) {
             return Err(not_listed(name));
         }
         let began = listed

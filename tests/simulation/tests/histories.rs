@@ -314,6 +314,27 @@ fn who_starts_while_all_reads_are_old_does_not_know_what_runs() {
     );
 }
 
+#[test]
+fn who_starts_while_lists_come_without_their_items_does_not_try_again_what_failed() {
+    let lost = Fault {
+        what: Wrong::PageLost,
+        of: Calls::Lists,
+        percent: 100,
+    };
+    passes(
+        8_975_792_173_050_136_408,
+        &[Kind::Plain],
+        &[
+            (3, Deed::Edit(0, Edit::Adopt(false))),
+            (26, Deed::Daemon(Blow::Kill)),
+            (29, Deed::Push(0, 1, Release::Crashes)),
+            (4, Deed::Edit(0, Edit::Track(true))),
+            (1, Deed::Daemon(Blow::Kill)),
+            (0, Deed::Faults(vec![lost], 79)),
+        ],
+    );
+}
+
 /// Plays the history of a seed. One that fails is made as small as it can be.
 fn try_seed(seed: u64) -> Option<String> {
     let mut bytes = [0; 32];
